@@ -1,0 +1,1 @@
+"""See what an image classifier looks at, correct it by drawing, retrain it to look there, prove that it does."""

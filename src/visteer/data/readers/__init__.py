@@ -1,0 +1,1 @@
+"""One reader a data-set layout; each yields a Catalogue."""

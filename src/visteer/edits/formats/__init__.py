@@ -1,0 +1,1 @@
+"""Edits from and to files."""

@@ -1,0 +1,1 @@
+"""Classifiers, their preprocessing, and where in them to look."""
