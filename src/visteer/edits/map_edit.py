@@ -137,7 +137,8 @@ class MapEdit:
     @property
     def unknown(self) -> NDArray[np.bool_]:
         """(H, W) bool: cells about which nobody has said anything."""
-        return self.weight == 0
+        cells: NDArray[np.bool_] = self.weight == 0
+        return cells
 
     @property
     def has_relevant(self) -> bool:

@@ -1,0 +1,454 @@
+"""The store that never loses an edit: every revision of every image, in SQLite or PostgreSQL."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+
+import numpy as np
+from alembic.util.exc import CommandError
+from numpy.typing import NDArray
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    QueuePool,
+    Row,
+    Select,
+    create_engine,
+    event,
+    func,
+    insert,
+    make_url,
+    select,
+    text,
+)
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
+
+from visteer.edits.map_edit import MapEdit, check_text, from_steps
+from visteer.edits.schema import (
+    MAX_ID_LENGTH,
+    edit_revisions,
+    images,
+    schema_is_current,
+    upgrade_schema,
+)
+from visteer.errors import VisteerError
+
+BUSY_SECONDS = 30
+IDS_IN_A_QUERY = 500
+
+
+class EditConflict(VisteerError):  # noqa: N818
+    """Somebody else has edited the image since: `based_on` is not the `latest` revision of `image_id`."""
+
+    def __init__(self, image_id: str, based_on: int, latest: int) -> None:
+        super().__init__(
+            f"{image_id}: this edit was made from revision {based_on}, but revision {latest} is now the "
+            f"latest; look at revision {latest} and apply the edit to it"
+        )
+        self.image_id = image_id
+        self.based_on = based_on
+        self.latest = latest
+
+
+class EditStore:
+    """Edits of images, each image with its own revisions 1, 2, 3, ...
+
+    Nothing is ever changed or deleted. A write is one transaction and on disk when it returns; any number
+    of threads and processes may read and write at once, each process with a store of its own. The schema
+    is created or upgraded on opening.
+
+    Arguments:
+        url: the path of a SQLite file (made if missing), or any SQLAlchemy URL, for example
+            "sqlite:///study/visteer.db" or "postgresql+psycopg://user@host/name".
+
+    Raises:
+        VisteerError: the database cannot be opened, is damaged, or comes from a newer version. Every
+            method raises it too when the database fails.
+
+    Example:
+        >>> with EditStore("sqlite://") as store:
+        ...     first = store.append("a.png", MapEdit([[1, 0]], [[1, 1]], author="Ada"))
+        ...     second = store.append("a.png", MapEdit([[0, 1]], [[1, 1]], author="Eve"), based_on=first)
+        ...     [edit.author for edit in store.history("a.png")]
+        ['Ada', 'Eve']
+    """
+
+    def __init__(self, url: str | URL | Path) -> None:
+        self.url = _parse(url)
+        try:
+            self._engine = _engine(self.url)
+        except ModuleNotFoundError as error:
+            raise VisteerError(
+                f"no driver for {self._name} ({error.name} is missing); run: pip install visteer[postgresql]"
+            ) from error
+        except (ArgumentError, NoSuchModuleError) as error:
+            raise VisteerError(f"cannot use {self._name} as an edit store: {_first_line(error)}") from error
+        self._write_engine = self._engine.execution_options(visteer_writes=True)
+        try:
+            self._open()
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> EditStore:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+    def append(self, image_id: str, edit: MapEdit, *, based_on: int | None = None) -> int:
+        """Store `edit` as the next revision of an image.
+
+        Arguments:
+            image_id: the image, up to 1024 characters.
+            edit: its own `revision` is ignored.
+            based_on: the revision that its author started from (0: none). Default: not checked.
+
+        Returns:
+            The new revision's number. The edit is on disk.
+
+        Raises:
+            EditConflict: `based_on` is not the latest revision; nothing is stored.
+            ValueError: the image id is empty, too long, or no text a database can hold.
+        """
+        _check_id(image_id)
+        with self._writing() as connection:
+            return _append(connection, {image_id: edit}, based_on)[image_id]
+
+    def append_many(self, edits: Mapping[str, MapEdit]) -> dict[str, int]:
+        """Store one edit an image in a single transaction: all of them or, after an error, none.
+
+        Returns:
+            image id -> the new revision's number.
+
+        Raises:
+            ValueError: an image id is empty, too long, or no text a database can hold.
+        """
+        for image_id in edits:
+            _check_id(image_id)
+        with self._writing() as connection:
+            return _append(connection, edits)
+
+    def latest(self, image_ids: Sequence[str] | None = None) -> dict[str, MapEdit]:
+        """Newest revision of every image, or of those of `image_ids` that have one; sorted by id."""
+        newest = (
+            select(edit_revisions.c.image, func.max(edit_revisions.c.revision).label("revision"))
+            .group_by(edit_revisions.c.image)
+            .subquery()
+        )
+        query = _REVISIONS.join(
+            newest,
+            (newest.c.image == edit_revisions.c.image) & (newest.c.revision == edit_revisions.c.revision),
+        )
+        if image_ids is None:
+            found = self._edits(query)
+        else:
+            wanted = sorted(set(image_ids))
+            found = [
+                pair
+                for start in range(0, len(wanted), IDS_IN_A_QUERY)
+                for pair in self._edits(
+                    query.where(images.c.name.in_(wanted[start : start + IDS_IN_A_QUERY]))
+                )
+            ]
+        return dict(sorted(found, key=lambda pair: pair[0]))
+
+    def history(self, image_id: str) -> tuple[MapEdit, ...]:
+        """All revisions of an image, oldest first; empty when it has none."""
+        query = _REVISIONS.where(images.c.name == image_id).order_by(edit_revisions.c.revision)
+        return tuple(edit for _, edit in self._edits(query))
+
+    def get(self, image_id: str, revision: int) -> MapEdit:
+        """One revision of an image.
+
+        Raises:
+            VisteerError: there is no such revision.
+        """
+        query = _REVISIONS.where(images.c.name == image_id, edit_revisions.c.revision == revision)
+        for _, edit in self._edits(query):
+            return edit
+        raise VisteerError(f"{image_id} has no edit with revision {revision} in {self._name}")
+
+    def count(self) -> int:
+        """Count the revisions of all images."""
+        with self._reading() as connection:
+            return connection.execute(select(func.count()).select_from(edit_revisions)).scalar_one()
+
+    def authors(self) -> tuple[str, ...]:
+        """Name everybody who has made a revision, sorted."""
+        with self._reading() as connection:
+            return tuple(sorted(connection.execute(select(edit_revisions.c.author).distinct()).scalars()))
+
+    @property
+    def _name(self) -> str:
+        """The database as the user knows it, without a password."""
+        if self.url.drivername.startswith("sqlite") and self.url.database:
+            return self.url.database
+        return self.url.render_as_string(hide_password=True)
+
+    def _open(self) -> None:
+        with self._plain_errors():
+            if self._engine.dialect.name == "sqlite":
+                _use_wal(self._engine)
+            with self._engine.begin() as connection:
+                current = schema_is_current(connection)
+            if not current:
+                with self._write_engine.begin() as connection:
+                    if connection.dialect.name == "postgresql":
+                        connection.execute(text("SELECT pg_advisory_xact_lock(8640518773)"))
+                    if not schema_is_current(connection):  # nobody else has done it meanwhile
+                        upgrade_schema(connection)
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with self._plain_errors(), self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        with self._plain_errors(), self._write_engine.begin() as connection:
+            yield connection
+
+    def _edits(self, query: Select[Any]) -> list[tuple[str, MapEdit]]:
+        with self._reading() as connection:
+            return [(row.name, self._from_row(row)) for row in connection.execute(query)]
+
+    def _from_row(self, row: Row[Any]) -> MapEdit:
+        shape = (row.height, row.width)
+        try:
+            target = np.frombuffer(_unpack(row.target, 2 * row.height * row.width), "<u2").reshape(shape)
+            weight = np.frombuffer(_unpack(row.weight, row.height * row.width), np.uint8).reshape(shape)
+            edit = MapEdit(
+                *from_steps(target.astype(np.uint16), weight),
+                author=row.author,
+                time=row.time,
+                revision=row.revision,
+                source=row.source,
+                map_digest=row.map_digest,
+                comment=row.comment,
+            )
+            damaged = edit.digest != row.digest
+        except (ValueError, zlib.error):
+            damaged = True
+        if damaged:
+            raise VisteerError(
+                f"{self._name} is damaged: revision {row.revision} of {row.name} does not match its digest; "
+                "restore the database from a backup"
+            )
+        return edit
+
+    @contextmanager
+    def _plain_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except DBAPIError as error:
+            raise VisteerError(self._explain(_first_line(error.orig or error))) from error
+        except sqlite3.Error as error:  # while connecting, before SQLAlchemy wraps errors
+            raise VisteerError(self._explain(_first_line(error))) from error
+        except CommandError as error:
+            raise VisteerError(f"cannot upgrade {self._name}: {_first_line(error)}") from error
+
+    def _explain(self, what: str) -> str:
+        database = self._name
+        low = what.lower()
+        if "unable to open" in low:
+            if _is_missing(folder := Path(database).absolute().parent):
+                return f"cannot open {database}: the folder {folder} does not exist; create it first"
+            return f"cannot open {database}: no permission to read and write it and its folder; check both"
+        if "readonly" in low:
+            return f"cannot write to {database}: the file or its folder is read-only; check the permissions"
+        if "not a database" in low or "malformed" in low:
+            return f"{database} is damaged or is no SQLite database; restore it from a backup"
+        if "locked" in low:
+            return f"{database} was locked by another program for {BUSY_SECONDS} s; close that program"
+        return f"the edit store {database} failed: {what}"
+
+
+# Every column of a revision with its image's id; `_from_row` reads it.
+_REVISIONS = select(images.c.name, *[c for c in edit_revisions.c if c.name not in {"id", "image"}]).join_from(
+    images, edit_revisions
+)
+
+
+def _parse(url: str | URL | Path) -> URL:
+    if isinstance(url, Path):
+        return URL.create("sqlite", database=str(url))
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise VisteerError(
+            f"cannot use {url!r} as an edit store: not a database URL; for a file write sqlite:///PATH"
+        ) from error
+    # The driver that Visteer installs, unless the user names another.
+    return parsed.set(drivername="postgresql+psycopg") if parsed.drivername == "postgresql" else parsed
+
+
+def _engine(url: URL) -> Engine:
+    if url.get_backend_name() != "sqlite":
+        return create_engine(url, pool_pre_ping=True)
+    if url.database in {None, "", ":memory:"}:
+        # A database in memory lives in one connection, which all threads take in turn.
+        engine = create_engine(
+            url,
+            poolclass=QueuePool,
+            pool_size=1,
+            max_overflow=0,
+            connect_args={"check_same_thread": False},
+        )
+    else:
+        engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
+    event.listen(engine, "connect", _set_up_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _set_up_sqlite(connection: sqlite3.Connection, _: object) -> None:
+    # sqlite3 must not open transactions by itself: it would leave DDL and reads outside of them.
+    connection.isolation_level = None
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA synchronous = FULL")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A writer takes the lock at once: taking it later would fail when somebody else wrote in between.
+    writes = connection.get_execution_options().get("visteer_writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _use_wal(engine: Engine) -> None:
+    """Switch a SQLite file to WAL mode, which it then keeps.
+
+    The switch does not wait for other connections, so a file that several processes create at once is
+    tried again.
+    """
+    deadline = time.monotonic() + BUSY_SECONDS
+    connection = engine.raw_connection()
+    try:
+        while True:
+            try:
+                connection.cursor().execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.02)
+    finally:
+        connection.close()
+
+
+def _append(
+    connection: Connection, edits: Mapping[str, MapEdit], based_on: int | None = None
+) -> dict[str, int]:
+    """Store one edit an image; the caller's transaction holds the images until it ends."""
+    rows = _lock_images(connection, sorted(edits))
+    last = dict.fromkeys(rows.values(), 0)
+    for some in _chunks(list(last)):
+        query = select(edit_revisions.c.image, func.max(edit_revisions.c.revision))
+        query = query.where(edit_revisions.c.image.in_(some)).group_by(edit_revisions.c.image)
+        last |= dict(connection.execute(query).tuples().all())
+    for name, image in rows.items():
+        if based_on is not None and based_on != last[image]:
+            raise EditConflict(name, based_on, last[image])
+    for names in _chunks(list(rows)):
+        values = [_to_row(rows[name], last[rows[name]] + 1, edits[name]) for name in names]
+        connection.execute(insert(edit_revisions), values)
+    return {name: last[image] + 1 for name, image in rows.items()}
+
+
+def _lock_images(connection: Connection, names: list[str]) -> dict[str, int]:
+    """Find or make the rows of images, given sorted, and hold them: one writer an image.
+
+    All missing rows are made before any row is locked, and both happen in one order for everybody, so two
+    writers never wait for each other. (SQLite has a single writer anyway.)
+    """
+    query = select(images.c.name, images.c.id).order_by(images.c.name)
+    for some in _chunks(names):
+        while not _make_missing(connection, some):
+            pass
+    found: dict[str, int] = {}
+    for some in _chunks(names):
+        locked = query.where(images.c.name.in_(some)).with_for_update()
+        found |= dict(connection.execute(locked).tuples().all())
+    return found
+
+
+def _make_missing(connection: Connection, names: list[str]) -> bool:
+    """Insert the images that have no row; False when another transaction has just made one of them."""
+    known = set(connection.execute(select(images.c.name).where(images.c.name.in_(names))).scalars())
+    missing = [{"name": name} for name in names if name not in known]
+    if missing:
+        try:
+            with connection.begin_nested():
+                connection.execute(insert(images), missing)
+        except IntegrityError:
+            return False
+    return True
+
+
+def _to_row(image: int, revision: int, edit: MapEdit) -> dict[str, Any]:
+    target, weight = edit.steps
+    return {
+        "image": image,
+        "revision": revision,
+        "author": edit.author,
+        "time": edit.time,
+        "source": edit.source,
+        "comment": edit.comment,
+        "map_digest": edit.map_digest,
+        "height": edit.shape[0],
+        "width": edit.shape[1],
+        "target": _pack(target.astype("<u2")),
+        "weight": _pack(weight),
+        "digest": edit.digest,
+    }
+
+
+T = TypeVar("T")
+
+
+def _chunks(items: list[T]) -> list[list[T]]:
+    """Cut a list into parts that one query can name."""
+    return [items[start : start + IDS_IN_A_QUERY] for start in range(0, len(items), IDS_IN_A_QUERY)]
+
+
+def _check_id(image_id: str) -> None:
+    check_text("image id", image_id)
+    if not 1 <= len(image_id) <= MAX_ID_LENGTH:
+        raise ValueError(f"an image id needs 1 to {MAX_ID_LENGTH} characters, got {len(image_id)}")
+
+
+def _pack(values: NDArray[np.uint16] | NDArray[np.uint8]) -> bytes:
+    return zlib.compress(values.tobytes())
+
+
+def _unpack(blob: bytes, size: int) -> bytes:
+    """Decompress, never to more than one byte over `size`, the size that it should have."""
+    return zlib.decompressobj().decompress(blob, size + 1)
+
+
+def _is_missing(folder: Path) -> bool:
+    try:
+        return not folder.is_dir()
+    except PermissionError:
+        return False
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
