@@ -1,0 +1,157 @@
+"""Reading tensors from files, without ever running what a file says."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor, nn
+
+from visteer.errors import VisteerError
+
+HEADER = "visteer"
+FORMAT = 1
+
+# What torch.load raises on damaged files of every sort, beside pickle.UnpicklingError.
+_DAMAGED = (
+    RuntimeError,
+    EOFError,
+    ValueError,
+    LookupError,
+    AttributeError,
+    TypeError,
+    AssertionError,
+    ImportError,
+    OverflowError,
+    MemoryError,
+)
+
+
+@dataclass(frozen=True)
+class WeightsFile:
+    """The tensors of a file by name, on the CPU, and the header if visteer wrote it, else None."""
+
+    tensors: dict[str, Tensor]
+    header: dict[str, Any] | None = None
+
+
+def read_weights(path: str | Path) -> WeightsFile:
+    """The tensors of a `.safetensors` file, or of a `.pt` or `.pth` file with a state dict.
+
+    A `.pt` or `.pth` file holds a state dict or `{"state_dict": ...}`, and is read by torch's restricted
+    unpickler: a file that wants to run code is refused.
+
+    Raises:
+        VisteerError: the file is missing, damaged, of another kind, holds no state dict, wants to run code,
+            or was written by a newer visteer.
+    """
+    path = Path(path)
+    if path.suffix == ".safetensors":
+        return _read_safetensors(path)
+    if path.suffix not in {".pt", ".pth"}:
+        raise VisteerError(f"cannot read weights from {path}: the file must be .safetensors, .pt or .pth")
+    content = read_pickled(path)
+    if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
+        content = content["state_dict"]
+    if not isinstance(content, Mapping) or not content or not _is_state_dict(content):
+        raise VisteerError(f'{path} holds no state dict: save model.state_dict() or {{"state_dict": ...}}')
+    return WeightsFile(dict(content))
+
+
+def read_pickled(path: Path) -> object:
+    """The tensors and plain values of a file written by torch.save, on the CPU.
+
+    Raises:
+        VisteerError: the file is missing or damaged, or holds anything that only code could rebuild.
+    """
+    try:
+        content: object = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise VisteerError(f"cannot read {path}: {error.strerror or error}") from error
+    except pickle.UnpicklingError as error:
+        if "weights_only" not in str(error).lower():
+            raise VisteerError(f"{path} is damaged or not a PyTorch file: {first_line(error)}") from error
+        raise VisteerError(
+            f"refused {path}: it is damaged, or holds more than tensors and plain values so that reading it "
+            "could run code: save the state_dict() as .safetensors"
+        ) from error
+    except _DAMAGED as error:
+        raise VisteerError(f"{path} is damaged or not a PyTorch file: {first_line(error)}") from error
+    return content
+
+
+def load_tensors(
+    module: nn.Module, tensors: Mapping[str, Tensor], source: str, *, optional: Iterable[str] = ()
+) -> None:
+    """Copies `tensors` into `module`, all or, if anything does not fit, nothing.
+
+    `optional` names may be missing, and so may BatchNorm's counters, which old files lack.
+
+    Raises:
+        VisteerError: names are missing or unknown, or shapes differ; the line lists them after `source`.
+    """
+    expected = module.state_dict()
+    optional = {*optional, *(name for name in expected if name.endswith(".num_batches_tracked"))}
+    faults = {
+        "missing": [name for name in expected if name not in tensors and name not in optional],
+        "unknown": [name for name in tensors if name not in expected],
+        "of another shape": [
+            f"{name} {tuple(tensor.shape)} for {tuple(expected[name].shape)}"
+            for name, tensor in tensors.items()
+            if name in expected and tensor.shape != expected[name].shape
+        ],
+    }
+    if any(faults.values()):
+        parts = [f"{what}: {_some(names)}" for what, names in faults.items() if names]
+        raise VisteerError(f"{source} does not fit {type(module).__name__}: {'; '.join(parts)}")
+    module.load_state_dict(tensors, strict=False)
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's text, or its kind where it has none."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
+def _read_safetensors(path: Path) -> WeightsFile:
+    try:
+        with safe_open(path, framework="pt", device="cpu") as file:
+            metadata = file.metadata() or {}
+            # Copies, since the file's own tensors are mapped: they would change or vanish with the file.
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
+    except OSError as error:
+        raise VisteerError(f"cannot read {path}: {error.strerror or error}") from error
+    except SafetensorError as error:
+        raise VisteerError(f"{path} is damaged or not a safetensors file: {first_line(error)}") from error
+    return WeightsFile(tensors, _header(path, metadata))
+
+
+def _header(path: Path, metadata: Mapping[str, str]) -> dict[str, Any] | None:
+    if HEADER not in metadata:
+        return None
+    try:
+        header = json.loads(metadata[HEADER])
+    except (ValueError, RecursionError) as error:
+        raise VisteerError(f"{path} has a damaged header: {first_line(error)}") from error
+    if not isinstance(header, dict) or not isinstance(header.get("format"), int):
+        raise VisteerError(f"{path} has a damaged header: no format number")
+    if header["format"] > FORMAT:
+        raise VisteerError(
+            f"{path} is in format {header['format']}, and this visteer reads up to {FORMAT}: update visteer"
+        )
+    return header
+
+
+def _is_state_dict(content: Mapping[Any, Any]) -> bool:
+    return all(isinstance(name, str) and isinstance(value, Tensor) for name, value in content.items())
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - 4} more" if len(names) > 4 else ""
+    return ", ".join(names[:4]) + more
