@@ -362,7 +362,7 @@ def _append(
     for some in _chunks(list(last)):
         query = select(edit_revisions.c.image, func.max(edit_revisions.c.revision))
         query = query.where(edit_revisions.c.image.in_(some)).group_by(edit_revisions.c.image)
-        last |= dict(connection.execute(query).tuples().all())
+        last |= {row[0]: row[1] for row in connection.execute(query)}
     for name, image in rows.items():
         if based_on is not None and based_on != last[image]:
             raise EditConflict(name, based_on, last[image])
@@ -385,7 +385,7 @@ def _lock_images(connection: Connection, names: list[str]) -> dict[str, int]:
     found: dict[str, int] = {}
     for some in _chunks(names):
         locked = query.where(images.c.name.in_(some)).with_for_update()
-        found |= dict(connection.execute(locked).tuples().all())
+        found |= {row[0]: row[1] for row in connection.execute(locked)}
     return found
 
 
