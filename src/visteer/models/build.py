@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from visteer.errors import VisteerError
 from visteer.models.preprocessing import Preprocessing
 from visteer.models.target_layer import find_target_layer
-from visteer.models.weights import WeightsFile, first_line, load_tensors, read_weights
+from visteer.models.weights import first_line, load_tensors, read_weights
 
 _TORCHVISION = "torchvision:"
 _OFFLINE_MODEL = "tf_efficientnet_lite0"
@@ -139,8 +139,8 @@ def build_classifier(
         origin = _load_offline(backbone, name)
     else:
         file = read_weights(weights)
-        if stored := stored_preprocessing(file, str(weights)):
-            preprocessing = replace(stored, image_size=image_size)
+        if file.header and file.header.classifier:
+            preprocessing = replace(file.header.classifier.preprocessing, image_size=image_size)
         origin = _load_backbone(backbone, _without_prefixes(file.tensors, backbone), str(weights))
     return Classifier(backbone, name, names, preprocessing, origin)
 
@@ -172,21 +172,6 @@ def create_backbone(name: str, num_classes: int) -> nn.Module:
             "tf_efficientnet_lite0, say, or wrap the network in Classifier and name a layer yourself"
         ) from error
     return backbone
-
-
-def stored_preprocessing(file: WeightsFile, source: str) -> Preprocessing | None:
-    """The preprocessing in the header of a checkpoint of a `Classifier`; None for any other file.
-
-    Raises:
-        VisteerError: the header is damaged.
-    """
-    described = (file.header or {}).get("classifier")
-    if described is None:
-        return None
-    try:
-        return Preprocessing.from_dict(described["preprocessing"])
-    except (TypeError, ValueError, KeyError) as error:
-        raise VisteerError(f"{source} has a damaged header: {first_line(error)}") from error
 
 
 def _load_imagenet(backbone: nn.Module, name: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import pickle
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -14,9 +13,10 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from visteer.errors import VisteerError
+from visteer.models.header import CheckpointHeader
 
+# The key of the header in the metadata of a safetensors file.
 HEADER = "visteer"
-FORMAT = 1
 
 # What torch.load raises on damaged files of every sort, beside pickle.UnpicklingError.
 _DAMAGED = (
@@ -38,7 +38,7 @@ class WeightsFile:
     """The tensors of a file by name, on the CPU, and the header if visteer wrote it, else None."""
 
     tensors: dict[str, Tensor]
-    header: dict[str, Any] | None = None
+    header: CheckpointHeader | None = None
 
 
 def read_weights(path: str | Path) -> WeightsFile:
@@ -87,14 +87,21 @@ def read_pickled(path: Path) -> object:
 
 
 def load_tensors(
-    module: nn.Module, tensors: Mapping[str, Tensor], source: str, *, optional: Iterable[str] = ()
+    module: nn.Module,
+    tensors: Mapping[str, Tensor],
+    source: str,
+    *,
+    optional: Iterable[str] = (),
+    keep_dtypes: bool = False,
 ) -> None:
-    """Copies `tensors` into `module`, all or, if anything does not fit, nothing.
+    """Load `tensors` into `module`, all or, if anything does not fit, none.
 
+    The values are copied into the module's own tensors, or, with `keep_dtypes`, `tensors` take their place.
     `optional` names may be missing, and so may BatchNorm's counters, which old files lack.
 
     Raises:
-        VisteerError: names are missing or unknown, or shapes differ; the line lists them after `source`.
+        VisteerError: names are missing or unknown, shapes differ, or integers stand for floats; the line
+            lists them after `source`.
     """
     expected = module.state_dict()
     optional = {*optional, *(name for name in expected if name.endswith(".num_batches_tracked"))}
@@ -106,11 +113,16 @@ def load_tensors(
             for name, tensor in tensors.items()
             if name in expected and tensor.shape != expected[name].shape
         ],
+        "of another type": [
+            f"{name} {tensor.dtype} for {expected[name].dtype}"
+            for name, tensor in tensors.items()
+            if name in expected and tensor.is_floating_point() != expected[name].is_floating_point()
+        ],
     }
     if any(faults.values()):
         parts = [f"{what}: {_some(names)}" for what, names in faults.items() if names]
         raise VisteerError(f"{source} does not fit {type(module).__name__}: {'; '.join(parts)}")
-    module.load_state_dict(tensors, strict=False)
+    module.load_state_dict(tensors, strict=False, assign=keep_dtypes)
 
 
 def first_line(error: BaseException) -> str:
@@ -129,23 +141,12 @@ def _read_safetensors(path: Path) -> WeightsFile:
         raise VisteerError(f"cannot read {path}: {error.strerror or error}") from error
     except SafetensorError as error:
         raise VisteerError(f"{path} is damaged or not a safetensors file: {first_line(error)}") from error
-    return WeightsFile(tensors, _header(path, metadata))
-
-
-def _header(path: Path, metadata: Mapping[str, str]) -> dict[str, Any] | None:
     if HEADER not in metadata:
-        return None
+        return WeightsFile(tensors)
     try:
-        header = json.loads(metadata[HEADER])
-    except (ValueError, RecursionError) as error:
-        raise VisteerError(f"{path} has a damaged header: {first_line(error)}") from error
-    if not isinstance(header, dict) or not isinstance(header.get("format"), int):
-        raise VisteerError(f"{path} has a damaged header: no format number")
-    if header["format"] > FORMAT:
-        raise VisteerError(
-            f"{path} is in format {header['format']}, and this visteer reads up to {FORMAT}: update visteer"
-        )
-    return header
+        return WeightsFile(tensors, CheckpointHeader.from_json(metadata[HEADER]))
+    except ValueError as error:
+        raise VisteerError(f"{path} has a header that cannot be read: {first_line(error)}") from error
 
 
 def _is_state_dict(content: Mapping[Any, Any]) -> bool:
