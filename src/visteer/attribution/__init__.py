@@ -1,7 +1,16 @@
 """The only place that makes maps."""
 
+from visteer.attribution.explain import Explanation, explain_images
 from visteer.attribution.grad_cam import GradCAM
 from visteer.attribution.normalization import dead_maps, normalize_maps
 from visteer.attribution.resizing import pool_edits, resize_maps
 
-__all__ = ["GradCAM", "dead_maps", "normalize_maps", "pool_edits", "resize_maps"]
+__all__ = [
+    "Explanation",
+    "GradCAM",
+    "dead_maps",
+    "explain_images",
+    "normalize_maps",
+    "pool_edits",
+    "resize_maps",
+]

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from visteer.attribution.methods import class_activation_map
+from visteer.models.target_layer import find_target_layer, get_layer
 
 
 class GradCAM:
@@ -59,13 +60,8 @@ class GradCAM:
     """
 
     def __init__(self, model: nn.Module, layer: str | None = None) -> None:
-        inner = unwrap_model(model)
-        if layer is None:
-            from visteer.models.target_layer import find_target_layer  # noqa: PLC0415
-
-            layer = find_target_layer(inner)
-        self.layer_name = layer
-        self._layer = inner.get_submodule(layer)
+        self.layer_name = find_target_layer(model) if layer is None else layer
+        self._layer = get_layer(model, self.layer_name)
         self._captures: weakref.WeakValueDictionary[int, _Capture] = weakref.WeakValueDictionary()
         self._count = 0
         self._handle: RemovableHandle | None = None
@@ -132,14 +128,14 @@ class GradCAM:
             TypeError: the targets are not integers.
         """
         _check_logits(logits)
-        columns, single = _target_columns(logits, targets)
+        columns, single = target_columns(logits, targets)
         second_order = create_graph and not constant_weights
         maps = []
         with torch.autocast(logits.device.type, enabled=False), torch.set_grad_enabled(create_graph):
             for column in columns:
                 activation, gradient = self._gradient(logits, column, second_order)
                 raw = class_activation_map(
-                    _widen(activation), _widen(gradient), method, constant_weights=constant_weights
+                    widen(activation), widen(gradient), method, constant_weights=constant_weights
                 )
                 maps.append(_relu_with_dead_maps_open(raw) if create_graph else raw.relu())
         return maps[0] if single else torch.stack(maps, dim=1)
@@ -199,24 +195,6 @@ class GradCAM:
         )
 
 
-def unwrap_model(model: nn.Module) -> nn.Module:
-    """The network inside `DistributedDataParallel`, `DataParallel` and `torch.compile`, in any order.
-
-    Example:
-        >>> import torch
-        >>> net = torch.nn.Conv2d(3, 8, 3)
-        >>> unwrap_model(torch.compile(net)) is net
-        True
-    """
-    while True:
-        if isinstance(model, (nn.parallel.DistributedDataParallel, nn.DataParallel)):
-            model = model.module
-        elif isinstance(compiled_from := getattr(model, "_orig_mod", None), nn.Module):
-            model = compiled_from
-        else:
-            return model
-
-
 @dataclass(frozen=True, eq=False)
 class _Capture:
     activation: Tensor
@@ -238,8 +216,13 @@ def _check_logits(logits: Tensor) -> None:
         )
 
 
-def _target_columns(logits: Tensor, targets: Tensor | None) -> tuple[tuple[Tensor, ...], bool]:
-    """The classes to explain, as (N,) int64 tensors; and whether the caller asked for just one."""
+def target_columns(logits: Tensor, targets: Tensor | None) -> tuple[tuple[Tensor, ...], bool]:
+    """The classes to explain as (N,) int64 tensors on the logits' device; and whether it is one an image.
+
+    Raises:
+        ValueError: the targets are not (N,) or (N, K), or one of them is no class.
+        TypeError: the targets are not integers.
+    """
     count, classes = logits.shape
     if targets is None:
         return (logits.detach().argmax(dim=1),), True
@@ -254,7 +237,8 @@ def _target_columns(logits: Tensor, targets: Tensor | None) -> tuple[tuple[Tenso
     return ((targets,), True) if targets.ndim == 1 else (targets.unbind(dim=1), False)
 
 
-def _widen(values: Tensor) -> Tensor:
+def widen(values: Tensor) -> Tensor:
+    """In float32, or float64 if they are so already."""
     return values if values.dtype == torch.float64 else values.float()
 
 
