@@ -1,8 +1,7 @@
-"""The report counts what is there, on a made-up set with known figures and on real skin lesions."""
+"""The report on a data set: every figure against one counted by hand."""
 
 from __future__ import annotations
 
-import csv
 import json
 from pathlib import Path
 
@@ -10,75 +9,94 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from visteer.data.catalogue_report import catalogue_report
-from visteer.data.inspection import inspect_files
+from visteer.data.catalogue_report import CatalogueReport, catalogue_report
 from visteer.data.readers import read_catalogue
+from visteer.data.sample import Box, Catalogue, Sample
+
+
+def write(path: Path, pixels: np.ndarray) -> Path:
+    Image.fromarray(pixels).save(path)
+    return path
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
+def catalogue(tmp_path: Path) -> Catalogue:
+    """Two classes; a copy across classes and splits; masks of a quarter, of nothing, and of two halves."""
     rng = np.random.default_rng(0)
-    twin = rng.integers(0, 256, (40, 70, 3), dtype=np.uint8)
-    for name in ("train/cat/1", "train/dog/1", "test/dog/1"):
-        (tmp_path / f"{name}.png").parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(twin).save(tmp_path / f"{name}.png")
-    for number in (2, 3, 4):
-        other = rng.integers(0, 256, (100, 300, 3), dtype=np.uint8)
-        Image.fromarray(other).save(tmp_path / "train" / "cat" / f"{number}.png")
-    (tmp_path / "train" / "cat" / "bad.png").write_bytes(b"")
-    masks = tmp_path / "masks" / "train" / "cat"
-    masks.mkdir(parents=True)
-    for number, rows in ((2, 0), (3, 50), (4, 100)):
-        mask = np.zeros((100, 300), np.uint8)
-        mask[:rows] = 255
-        Image.fromarray(mask).save(masks / f"{number}.png")
-    return tmp_path
+    pictures = rng.integers(0, 256, (4, 60, 80, 3), dtype=np.uint8)
+    quarter, nothing = np.zeros((60, 80), np.uint8), np.zeros((60, 80), np.uint8)
+    quarter[:30, :40] = 255
+    masks = {
+        "quarter": write(tmp_path / "quarter.png", quarter),
+        "nothing": write(tmp_path / "nothing.png", nothing),
+        "other": write(tmp_path / "other.png", quarter[::-1]),
+    }
+    large = np.repeat(np.repeat(pictures[3], 5, axis=0), 4, axis=1)
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"no picture")
+    samples = (
+        Sample("a", write(tmp_path / "a.png", pictures[0]), 0, masks=(masks["quarter"],), split="train"),
+        Sample("b", write(tmp_path / "b.png", pictures[1]), 0, masks=(masks["nothing"],), split="train"),
+        Sample("c", write(tmp_path / "c.png", pictures[2]), 0, masks=(masks["quarter"], masks["other"])),
+        Sample("d", write(tmp_path / "d.png", large), 0, boxes=(Box(0, 0, 0.5, 0.5),), split="train"),
+        Sample("e", write(tmp_path / "e.png", pictures[0]), 1, split="test"),
+        Sample("f", write(tmp_path / "f.png", pictures[1]), 0, split="train"),
+        Sample("g", broken, 1),
+    )
+    return Catalogue(tmp_path, ("cat", "dog", "empty"), samples)
 
 
-def test_figures_of_a_known_set(root: Path) -> None:
-    report = catalogue_report(read_catalogue("folder", root, masks=root / "masks"))
-    assert report.images == 6
-    assert report.errors == 1
+def test_figures_are_those_counted_by_hand(catalogue: Catalogue) -> None:
+    told = []
+    report = catalogue_report(catalogue, progress=lambda done, total: told.append((done, total)))
+    assert told[0] == (1, 7)
+    assert told[-1] == (7, 7)
     cat, dog = report.classes["cat"], report.classes["dog"]
-    assert (cat.images, cat.annotated, cat.empty_masks, cat.share) == (4, 3, 1, 4 / 6)
-    expected = np.quantile([0, 0.5, 1], [0, 0.05, 0.25, 0.5, 0.75, 0.95, 1])
-    assert list(cat.coverage) == ["min", "5%", "25%", "50%", "75%", "95%", "max"]
-    assert np.allclose(list(cat.coverage.values()), expected)
-    assert (dog.images, dog.annotated, dog.coverage) == (2, 0, {})
-    assert report.splits == {"train": 5, "test": 1}
-    assert report.shorter_sides == {"0-63": 3, "64-127": 3}
-    assert report.widths == {"min": 70, "median": 185, "max": 300}
-    assert report.heights == {"min": 40, "median": 70, "max": 100}
-    group = {"test/dog/1.png": "dog", "train/cat/1.png": "cat", "train/dog/1.png": "dog"}
-    assert [item.members for item in report.duplicates] == [group]
-    assert report.cross_class == report.cross_split == report.duplicates
+    assert (report.images, cat.images, dog.images, report.classes["empty"].images) == (6, 5, 1, 0)
+    assert (cat.share, cat.annotated, cat.boxed, cat.empty_masks) == (5 / 6, 3 / 5, 1 / 5, 1)
+    assert (cat.coverage["min"], cat.coverage["50%"], cat.coverage["max"]) == (0, 0.25, 0.5)
+    assert dog.coverage == {}
+    assert report.splits == {"train": 4, "none": 1, "test": 1}
+    assert report.widths == {"min": 80, "median": 80, "max": 320}
+    assert report.shorter_sides == {"up to 63": 5, "256 to 511": 1}
+    assert report.duplicates == (("a", "e"), ("b", "f"))
+    assert report.duplicates_across_classes == (("a", "e"),)
+    assert report.duplicates_across_splits == (("a", "e"),)
+    assert len(report.unreadable) == 1
+    assert "broken.png" in report.unreadable[0]
 
 
-def test_the_report_is_json_and_takes_a_finished_inspection(root: Path) -> None:
-    catalogue = read_catalogue("folder", root)
-    inspection = inspect_files(catalogue)
-    report = catalogue_report(catalogue, inspection)
-    assert report == catalogue_report(catalogue)
-    read_back = json.loads(json.dumps(report.to_dict()))
-    assert read_back["classes"]["cat"]["images"] == 4
-    assert read_back["duplicates"][0]["members"]["test/dog/1.png"] == "dog"
+def test_the_report_survives_json(catalogue: Catalogue) -> None:
+    plain = catalogue_report(catalogue).to_json()
+    assert json.loads(json.dumps(plain))["duplicates"] == [["a", "e"], ["b", "f"]]
 
 
-def test_a_set_without_a_readable_image_is_all_zero(tmp_path: Path) -> None:
-    (tmp_path / "cat").mkdir()
-    (tmp_path / "cat" / "1.png").write_bytes(b"")
-    report = catalogue_report(read_catalogue("folder", tmp_path))
-    assert (report.images, report.errors, report.widths, report.shorter_sides) == (0, 1, {}, {})
+def test_masks_of_different_sizes_are_told(tmp_path: Path) -> None:
+    masks = tuple(write(tmp_path / f"{n}_mask.png", np.full((n, n), 255, np.uint8)) for n in (8, 9))
+    image = write(tmp_path / "a.png", np.zeros((8, 8, 3), np.uint8))
+    report = catalogue_report(Catalogue(tmp_path, ("x",), (Sample("a", image, 0, masks=masks),)))
+    assert "9_mask.png" in report.unreadable[0]
+    assert report.images == 1
+
+
+def test_an_empty_catalogue_gives_an_empty_report(tmp_path: Path) -> None:
+    report = catalogue_report(Catalogue(tmp_path, (), ()))
+    assert report == CatalogueReport(0, {}, {}, {}, {}, {}, (), (), (), ())
 
 
 @pytest.mark.real_data
-def test_real_isic9_same_picture_under_two_classes(real_data: Path) -> None:
-    report = catalogue_report(read_catalogue("isic9", real_data / "isic9"))
-    listed: dict[str, set[str]] = {}
-    with (real_data / "notes" / "isic9_same_image_in_several_folders.csv").open() as file:
-        for row in csv.DictReader(file):
-            listed.setdefault(row["group"], set()).add(row["path"])
-    found = [set(group.members) for group in report.cross_class]
-    across = [group for group in listed.values() if len({path.split("/")[1] for path in group}) > 1]
-    assert all(any(group <= item for item in found) for group in across)
-    assert len(found) <= len(across) + 3
+def test_busi_labels_that_contradict_each_other_are_found(real_data: Path) -> None:
+    report = catalogue_report(read_catalogue("busi", real_data / "busi"))
+    assert {name: one.images for name, one in report.classes.items()} == {
+        "benign": 292,
+        "malignant": 139,
+        "normal": 87,
+    }
+    assert report.classes["normal"].empty_masks == 87
+    assert len(report.duplicates) == 61
+    doubtful = {tuple(Path(name).stem for name in group) for group in report.duplicates_across_classes}
+    assert doubtful == {
+        ("benign (131)", "benign (42)", "malignant (51)"),
+        ("benign (399)", "malignant (93)"),
+        ("benign (437)", "normal (34)"),
+    }
