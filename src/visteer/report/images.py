@@ -1,0 +1,189 @@
+"""Pictures of images, edits and maps, and the before-and-after picture made of them."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
+
+from visteer.report.content import GalleryRow
+from visteer.report.safe_text import shorten, visible_text
+
+# Every picture of a report has this side, in pixels, whatever the image's own.
+SIDE = 256
+
+Picture = NDArray[np.uint8]
+
+
+def draw_image(row: GalleryRow) -> Picture:
+    """Draw the image alone, (SIDE, SIDE, 3) uint8."""
+    return _resized_image(row.image)
+
+
+def draw_edit(row: GalleryRow) -> Picture | None:
+    """Draw the image under its edit, (SIDE, SIDE, 3) uint8; None without an edit.
+
+    Relevant cells are tinted green-blue as strongly as they count and have an outline; irrelevant cells are
+    orange and hatched, so that the two differ without colour. Unknown cells show the image as it is.
+    """
+    regions = _regions(row)
+    if regions is None:
+        return None
+    relevant, irrelevant = regions
+    canvas = _resized_image(row.image).astype(np.float32)
+    canvas = _blend(canvas, _RELEVANT, relevant.cover * (0.12 + 0.33 * relevant.strength))
+    canvas = _blend(canvas, _RELEVANT, relevant.border)
+    hatch = np.where(_DIAGONALS % 9 < 4, 0.9, 0.25)
+    canvas = _blend(canvas, _IRRELEVANT, irrelevant.cover * hatch)
+    canvas = _blend(canvas, _IRRELEVANT, irrelevant.border)
+    return _rounded(canvas)
+
+
+def draw_map(row: GalleryRow, run: int) -> Picture:
+    """Draw the grey image under the map of run `run`, (SIDE, SIDE, 3) uint8, and outline the edit's regions.
+
+    The map goes from 0 (the grey image) to 1 (the bright end of `colour_scale`) on the same scale in every
+    picture. The relevant region has a solid white outline, the irrelevant one a broken orange line.
+    """
+    heat = np.clip(np.nan_to_num(np.asarray(row.maps[run], dtype=np.float32)), 0, 1)
+    heat = _resized_raster(heat, Image.Resampling.BILINEAR)
+    grey = _resized_image(row.image) @ np.array([0.299, 0.587, 0.114], dtype=np.float32)
+    share = (0.15 + 0.60 * heat)[..., None]
+    colours = 255 * matplotlib.colormaps[_COLOUR_MAP](heat)[..., :3]
+    canvas = np.asarray(0.85 * grey[..., None] * (1 - share) + colours * share, dtype=np.float32)
+    regions = _regions(row)
+    if regions is not None:
+        relevant, irrelevant = regions
+        canvas = _blend(canvas, _WHITE, relevant.border)
+        canvas = _blend(canvas, _IRRELEVANT, irrelevant.border * (_DIAGONALS % 8 < 5))
+    return _rounded(canvas)
+
+
+def colour_scale() -> Picture:
+    """Draw the colours of a map from 0 (left) to 1 (right), (12, SIDE, 3) uint8."""
+    colours = matplotlib.colormaps[_COLOUR_MAP](np.linspace(0, 1, SIDE))[:, :3]
+    return np.repeat(np.rint(255 * colours).astype(np.uint8)[None], 12, axis=0)
+
+
+def data_uri(picture: Picture) -> str:
+    """Encode `picture` as a WebP data URI that an `<img>` can show without a network."""
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "WEBP", quality=86, method=4)
+    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def before_after_picture(
+    rows: Sequence[GalleryRow], columns: tuple[str, str, str, str] = ("Image", "Edit", "Before", "After")
+) -> Image.Image:
+    """Draw a grid for a README: a row has the image, its edit, and the maps of the first and last run.
+
+    Dark text on white in 8-bit RGB; 4 * 256 pixels wide and some margins. Under each map stands what the run
+    predicts and how surely.
+
+    Raises:
+        ValueError: there is no row, or a row has no map.
+    """
+    if not rows or any(not row.maps for row in rows):
+        raise ValueError("the picture needs at least one row, and every row at least one map")
+    margin, gap, header, caption = 24, 10, 34, 34
+    width = 2 * margin + 4 * SIDE + 3 * gap
+    page = Image.new("RGB", (width, margin + header + len(rows) * (SIDE + caption) + margin // 2), "white")
+    draw = ImageDraw.Draw(page)
+    lefts = [margin + column * (SIDE + gap) for column in range(4)]
+    for left, title in zip(lefts, columns, strict=True):
+        draw.text((left, margin), shorten(visible_text(title), 22), fill=_INK, font=_font(17, bold=True))
+    for index, row in enumerate(rows):
+        top = margin + header + index * (SIDE + caption)
+        last = len(row.maps) - 1
+        pictures = (draw_image(row), draw_edit(row), draw_map(row, 0), draw_map(row, last))
+        captions = (
+            shorten(visible_text(row.true_class), 24),
+            "",
+            _prediction(row, 0),
+            _prediction(row, last),
+        )
+        for left, picture, text in zip(lefts, pictures, captions, strict=True):
+            if picture is not None:
+                page.paste(Image.fromarray(picture), (left, top))
+            else:
+                draw.text((left, top + SIDE // 2), "no edit", fill=_PALE_INK, font=_font(14))
+            draw.text((left, top + SIDE + 6), text, fill=_PALE_INK, font=_font(14))
+    return page
+
+
+_COLOUR_MAP = "inferno"
+_RELEVANT = (0, 178, 160)
+_IRRELEVANT = (240, 125, 15)
+_WHITE = (255, 255, 255)
+_INK = (27, 30, 34)
+_PALE_INK = (84, 91, 99)
+
+
+# Row plus column of each pixel: what stripes and broken lines are cut from.
+_DIAGONALS = np.add.outer(np.arange(SIDE), np.arange(SIDE))
+
+
+@dataclass(frozen=True)
+class _Region:
+    """A region on the picture, (SIDE, SIDE) each: how strongly it counts, where it is, and its outline."""
+
+    strength: NDArray[np.float32]
+    cover: NDArray[np.float32]
+    border: NDArray[np.float32]
+
+
+def _regions(row: GalleryRow) -> tuple[_Region, _Region] | None:
+    """Give the relevant and the irrelevant region of the row's edit, None without an edit."""
+    if row.target is None or row.weight is None:
+        return None
+    target = np.asarray(row.target, dtype=np.float32)
+    weight = np.asarray(row.weight, dtype=np.float32)
+    return _region(target * weight), _region(np.where(target > 0, 0, weight))
+
+
+def _region(raster: NDArray[np.floating]) -> _Region:
+    inside = Image.fromarray(np.where(raster > 0, 255, 0).astype(np.uint8))
+    # A soft step of a few pixels: its middle makes a smooth line, and coarse cells keep their shape.
+    soft = inside.resize((SIDE, SIDE), Image.Resampling.BOX).filter(ImageFilter.GaussianBlur(1.6))
+    cover = np.asarray(np.asarray(soft) / 255, dtype=np.float32)
+    border = np.asarray(np.clip(1.6 - np.abs(cover - 0.5) / 0.25, 0, 1), dtype=np.float32)
+    return _Region(_resized_raster(raster, Image.Resampling.BOX), cover, border)
+
+
+def _blend(
+    canvas: NDArray[np.float32], colour: tuple[int, int, int], share: NDArray[np.floating]
+) -> NDArray[np.float32]:
+    alpha = np.asarray(share, dtype=np.float32)[..., None]
+    return canvas * (1 - alpha) + np.asarray(colour, dtype=np.float32) * alpha
+
+
+def _rounded(canvas: NDArray[np.float32]) -> Picture:
+    return np.clip(np.rint(canvas), 0, 255).astype(np.uint8)
+
+
+def _resized_image(image: NDArray[np.uint8]) -> Picture:
+    picture = Image.fromarray(np.ascontiguousarray(image))
+    return np.asarray(picture.resize((SIDE, SIDE), Image.Resampling.LANCZOS))
+
+
+def _resized_raster(raster: NDArray[np.floating], how: Image.Resampling) -> NDArray[np.float32]:
+    picture = Image.fromarray(np.ascontiguousarray(raster, dtype=np.float32))
+    return np.asarray(picture.resize((SIDE, SIDE), how), dtype=np.float32).clip(0, 1)
+
+
+def _prediction(row: GalleryRow, run: int) -> str:
+    sign = "✓" if row.predictions[run] == row.true_class else "✗"
+    return f"{sign} {shorten(visible_text(row.predictions[run]), 20)} {row.confidences[run]:.2f}"
+
+
+def _font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
+    """Open the font that matplotlib brings along, the same on every machine."""
+    name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
+    return ImageFont.truetype(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / name, size)
