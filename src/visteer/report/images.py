@@ -40,8 +40,10 @@ def draw_edit(row: GalleryRow) -> Picture | None:
     canvas = _resized_image(row.image).astype(np.float32)
     canvas = _blend(canvas, _RELEVANT, relevant.cover * (0.12 + 0.33 * relevant.strength))
     canvas = _blend(canvas, _RELEVANT, relevant.border)
-    hatch = np.where(_DIAGONALS % 9 < 4, 0.9, 0.25)
-    canvas = _blend(canvas, _IRRELEVANT, irrelevant.cover * hatch)
+    # Orange beside black shows on any ground, and in print without colour.
+    stripe = _DIAGONALS % 10
+    canvas = _blend(canvas, _IRRELEVANT, irrelevant.cover * np.where(stripe < 4, 0.9, 0.2))
+    canvas = _blend(canvas, _BLACK, irrelevant.cover * np.where((stripe >= 4) & (stripe < 6), 0.7, 0))
     canvas = _blend(canvas, _IRRELEVANT, irrelevant.border)
     return _rounded(canvas)
 
@@ -122,6 +124,7 @@ _COLOUR_MAP = "inferno"
 _RELEVANT = (0, 178, 160)
 _IRRELEVANT = (240, 125, 15)
 _WHITE = (255, 255, 255)
+_BLACK = (0, 0, 0)
 _INK = (27, 30, 34)
 _PALE_INK = (84, 91, 99)
 

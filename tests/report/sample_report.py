@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import pytest
 from PIL import Image
 
 from visteer.evaluation.result import EvaluationResult, Figure, InterventionRow, PerImage
@@ -152,12 +151,7 @@ def make_history(final: float) -> tuple[dict[str, float], ...]:
     )
 
 
-@pytest.fixture
-def sample_content() -> ReportContent:
-    return make_content()
-
-
-def make_content() -> ReportContent:
+def make_content(gallery_rows: int = 0) -> ReportContent:
     plain = make_result(accuracy=0.615, f2=0.614, auc=0.855, epg=0.166, iou=0.165, reliance=0.41)
     steered = make_result(accuracy=0.832, f2=0.611, auc=0.892, epg=0.302, iou=0.385, reliance=0.04)
     settings = {"model": "tf_efficientnet_lite0", "image size": "160", "epochs": "12", "seed": "0"}
@@ -188,7 +182,7 @@ def make_content() -> ReportContent:
             "Visteer": "0.1.0",
         },
         comparison=make_comparison(plain, steered),
-        gallery=tuple(make_gallery_row(seed, edited=seed != 4) for seed in range(10)),
+        gallery=tuple(make_gallery_row(seed, edited=seed != 4) for seed in range(gallery_rows)),
         notes=("One seed. Repeat with others before you rely on it.",),
         commands=(
             "visteer train busi-tags --epochs 12",
