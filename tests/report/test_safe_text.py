@@ -32,7 +32,7 @@ def test_ordinary_names_stay_as_they_are(text):
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        ("\x00\t\r\n", "␀␉␍␊"),
+        ("\x00\t\n", "‹U+0000›‹U+0009›‹U+000A›"),
         ("a\u202eb", "a‹U+202E›b"),
         ("\x7f\x85", "‹U+007F›‹U+0085›"),
         ("\udcff", "‹U+DCFF›"),

@@ -16,7 +16,7 @@ def visible_text(text: str) -> str:
 
     Example:
         >>> visible_text("a\nb")
-        'a␊b'
+        'a‹U+000A›b'
         >>> visible_text("gpj.\u202eexe")
         'gpj.‹U+202E›exe'
     """
@@ -37,9 +37,9 @@ def shorten(text: str, limit: int = 48) -> str:
 
 
 def _visible(character: str) -> str:
-    if ord(character) < 32:
-        return chr(0x2400 + ord(character))
-    category = unicodedata.category(character)
-    if category in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"} and character not in _JOINERS:
+    if (
+        unicodedata.category(character) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+        and character not in _JOINERS
+    ):
         return f"‹U+{ord(character):04X}›"
     return character
