@@ -148,9 +148,7 @@ def classification_resamples(
     sensitivity = divide(hits, true)
     # F-beta = (1 + b^2) hits / (b^2 true + called), b = 2; undefined for classes neither true nor called.
     f2 = divide(5 * hits, 4 * true + called)
-    areas = np.stack(
-        [_weighted_auc(probabilities[:, c], labels == c, weights) for c in range(classes)], axis=1
-    )
+    areas = [_weighted_auc(probabilities[:, c], labels == c, weights) for c in range(classes)]
     return {
         "accuracy": divide(hits.sum(axis=1), images),
         "balanced_accuracy": _row_means(sensitivity),
