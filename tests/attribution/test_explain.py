@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 
 from attribution.networks import LinearHead, random_images
-from oracles.attribution import grad_cam_of_linear_head
+from tests.oracles.attribution import grad_cam_of_linear_head
 from visteer.attribution import GradCAM, explain_images
 
 ALL = [

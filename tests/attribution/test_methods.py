@@ -11,7 +11,7 @@ from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import nn
 
 from attribution.networks import LinearHead, random_images
-from oracles.attribution import channel_map
+from tests.oracles.attribution import channel_map
 from visteer.attribution import GradCAM
 from visteer.attribution.methods import CHANNEL_WEIGHTS, class_activation_map
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from oracles.attribution import min_max
+from tests.oracles.attribution import min_max
 from visteer.attribution import dead_maps, normalize_maps
 
 

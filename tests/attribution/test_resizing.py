@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn.functional import interpolate
 
-from oracles.attribution import pooled_edit
+from tests.oracles.attribution import pooled_edit
 from visteer.attribution import pool_edits, resize_maps
 from visteer.edits.map_edit import MapEdit, resample_edit
 

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from report.sample_report import make_content, make_gallery_row
+from tests.report.sample_report import make_content, make_gallery_row
 from visteer.report import ReportContent
 
 

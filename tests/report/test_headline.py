@@ -7,7 +7,7 @@ import math
 
 import pytest
 
-from report.sample_report import NAN, make_content, make_result
+from tests.report.sample_report import NAN, make_content, make_result
 from visteer.evaluation.result import Figure
 from visteer.report import ComparisonRow, ReportContent, RunReport
 from visteer.report.headline import verdict_of, write_headline

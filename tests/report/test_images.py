@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from report.sample_report import make_gallery_row
+from tests.report.sample_report import make_gallery_row
 from visteer.report import GalleryRow, before_after_picture
 from visteer.report.images import SIDE, colour_scale, data_uri, draw_edit, draw_image, draw_map
 

@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from report.sample_report import NAN, make_content, make_gallery_row, make_history, make_result
+from tests.report.sample_report import NAN, make_content, make_gallery_row, make_history, make_result
 from visteer.evaluation.result import EvaluationResult, PerImage
 from visteer.report import ReportContent, RunReport, render_report
 from visteer.report.number_text import difference_text, interval_text, value_text

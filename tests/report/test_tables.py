@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 
-from report.sample_report import make_content, make_result
+from tests.report.sample_report import make_content, make_result
 from visteer.evaluation.result import Figure
 from visteer.report import ComparisonRow, RunReport
 from visteer.report.tables import (
