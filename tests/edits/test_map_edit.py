@@ -140,6 +140,7 @@ def test_time_is_kept_in_utc() -> None:
         ({"time": datetime(2026, 1, 1)}, ValueError, "time zone"),
         ({"time": "2026-01-01"}, TypeError, "datetime"),
         ({"revision": -1}, ValueError, "revision"),
+        ({"revision": 1.5}, TypeError, "integer"),
     ],
 )
 def test_bad_arguments_are_refused(change: dict, error: type[Exception], words: str) -> None:

@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from functools import cached_property, partial
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -42,7 +43,7 @@ class MapEdit:
         ValueError: target and weight differ in shape.
         ValueError: author is empty, or a text has a NUL or a lone surrogate, which no store can hold.
         ValueError: time has no time zone, or revision is negative.
-        TypeError: an array is not numeric, time is no datetime, or a text is no string.
+        TypeError: an array is not numeric, time is no datetime, revision no integer, or a text no string.
 
     Example:
         >>> edit = MapEdit([[1.0, 0.5, 0.0, 0.0]], [[1.0, 1.0, 1.0, 0.0]], author="Ada")
@@ -88,14 +89,14 @@ class MapEdit:
             check_text("map_digest", map_digest)
         if not author.strip():
             raise ValueError("author must not be empty")
-        if revision < 0:
+        if index(revision) < 0:
             raise ValueError(f"revision must be 0 or more, got {revision}")
         values = {
             "target": _read_only(target_steps, TARGET_STEPS),
             "weight": _read_only(weight_steps, WEIGHT_STEPS),
             "author": author,
             "time": _in_utc(datetime.now(UTC) if time is None else time),
-            "revision": int(revision),
+            "revision": index(revision),
             "source": source,
             "map_digest": map_digest,
             "comment": comment,

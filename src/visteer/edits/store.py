@@ -186,6 +186,11 @@ class EditStore:
             return edit
         raise VisteerError(f"{image_id} has no edit with revision {revision} in {self._name}")
 
+    def image_ids(self) -> tuple[str, ...]:
+        """Name every image that has an edit, sorted."""
+        with self._reading() as connection:
+            return tuple(sorted(connection.execute(select(images.c.name)).scalars()))
+
     def count(self) -> int:
         """Count the revisions of all images."""
         with self._reading() as connection:
