@@ -3,8 +3,8 @@
 The metrics here are pure functions of maps, regions and known cells that already share one grid;
 `localisation_scores` brings raw maps and edits there. What holds for all of them:
 
-- **Grid.** The map is enlarged to the image grid of the edit (bilinear), as people see it. `map_distance` alone
-  is taken on a coarse grid, 7 x 7.
+- **Grid.** The map is enlarged to the image grid of the edit (bilinear), as people see it. Only
+  `map_distance` has a coarse grid, 7 x 7.
 - **Region.** Known cells (weight > 0) with a target of at least 0.5. Soft Dice and `map_distance` use the
   target itself.
 - **Unknown cells** (weight 0) count nowhere. The map is still stretched to [0, 1] by its extremes over the
