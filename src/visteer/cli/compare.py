@@ -1,0 +1,48 @@
+"""visteer compare: what changed between two runs, image by image."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from visteer.cli.options import JsonOption, SplitOption, StudyArgument, as_split
+from visteer.cli.output import print_json, print_table
+from visteer.cli.wording import FIGURES, shown
+from visteer.study import Study, compare_runs
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("compare")(compare)
+
+
+def compare(
+    study: StudyArgument,
+    before: Annotated[str, typer.Argument(metavar="ID", help="The run before.")],
+    after: Annotated[str, typer.Argument(metavar="ID", help="The run after.")],
+    split: SplitOption = "test",
+    json: JsonOption = False,
+) -> None:
+    """Compare two runs on the same images: paired differences with intervals and a test each.
+
+    Example: visteer compare my-study plain-1 steered-2
+    """
+    comparison = compare_runs(Study(study), before, after, as_split(split))
+    if json:
+        print_json({"before": before, "after": after, **comparison.to_json()})
+        return
+    rows = [
+        [
+            FIGURES[row.figure][0],
+            f"{row.before:.3f}",
+            f"{row.after:.3f}",
+            shown(row.difference),
+            f"{row.p_value:.3f}",
+        ]
+        for row in comparison.rows
+        if row.figure in FIGURES
+    ]
+    print_table(
+        f"{before} against {after} on {split}", ["figure", before, after, "difference (95 %)", "p"], rows
+    )

@@ -1,0 +1,40 @@
+"""visteer evaluate: how right a run is, where it looks, and what it relies on."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from visteer.cli.options import JsonOption, SplitOption, StudyArgument, as_split
+from visteer.cli.output import print_json, print_table, progress_bar
+from visteer.cli.wording import FIGURES, shown
+from visteer.study import Study, evaluate_run
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("evaluate")(evaluate)
+
+
+def evaluate(
+    study: StudyArgument,
+    run: Annotated[str, typer.Option(metavar="ID", help="The run to measure.")],
+    split: SplitOption = "test",
+    json: JsonOption = False,
+) -> None:
+    """Measure a run on one split: classification, maps against edits, reliance; with 95 % intervals.
+
+    Example: visteer evaluate my-study --run plain-1
+    """
+    with progress_bar("evaluating") as bar:
+        result = evaluate_run(Study(study), run, as_split(split), progress=bar)
+    if json:
+        print_json(result.to_json())
+        return
+    figures = {**result.figures, **result.maps, **result.interventions}
+    rows = [
+        [name, shown(figures[key]), meaning] for key, (name, meaning) in FIGURES.items() if key in figures
+    ]
+    counts = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in result.counts.items())
+    print_table(f"{run} on {split} ({counts})", ["figure", "value (95 %)", "meaning"], rows)

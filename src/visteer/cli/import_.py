@@ -1,0 +1,57 @@
+"""visteer import: edits from masks, boxes or pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from visteer.cli.options import JsonOption, StudyArgument, one_of
+from visteer.cli.output import print_json, progress_bar, say
+from visteer.study import EditSource, Outside, Study, import_drawn, import_regions
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("import")(import_edits)
+
+
+def import_edits(
+    study: StudyArgument,
+    format_: Annotated[str, typer.Option("--format", help="masks, boxes or png.")],
+    fraction: Annotated[
+        float, typer.Option(help="Of the training images that have a region.", min=0.0, max=1.0)
+    ] = 1.0,
+    outside: Annotated[
+        str, typer.Option(help="What cells outside the regions are: irrelevant or unknown.")
+    ] = "irrelevant",
+    source: Annotated[Path | None, typer.Option("--from", help="The folder of PNG edits.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of the fraction; default: the study's.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Take in edits: the masks or boxes of the data set, or pictures that `visteer export` wrote.
+
+    Example: visteer import my-study --format masks --fraction 0.1
+    """
+    opened = Study(study)
+    if one_of(format_, EditSource, "--format") == "png":
+        if source is None:
+            raise typer.BadParameter("--format png needs --from FOLDER")
+        count = import_drawn(opened, source)
+    else:
+        chosen_outside = one_of(outside, Outside, "--outside")
+        with progress_bar("importing") as bar:
+            count = import_regions(
+                opened,
+                format_,  # type: ignore[arg-type]
+                outside=chosen_outside,  # type: ignore[arg-type]
+                fraction=fraction,
+                seed=seed,
+                progress=bar,
+            )
+    if json:
+        print_json({"edits": count})
+        return
+    say(f"{count} edits stored")
+    say(f"next: visteer steer {study}")

@@ -1,0 +1,86 @@
+"""visteer init: make a study from a folder of images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from visteer.cli.options import JsonOption, one_of
+from visteer.cli.output import note, print_json, print_table, printable, progress_bars, say
+from visteer.data.sample import Problem
+from visteer.study import BadFiles, Layout, OnBad, StudySettings, make_study
+
+NOTES_SHOWN = 10
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("init")(init)
+
+
+def init(
+    study: Annotated[Path, typer.Argument(metavar="STUDY", help="The folder to make.")],
+    images: Annotated[Path, typer.Option(help="The folder of the images.")],
+    layout: Annotated[str, typer.Option(help="folder, busi, isic9, isic2017 or imagenette.")] = "folder",
+    masks: Annotated[Path | None, typer.Option(help="Masks of what is relevant, paired by name.")] = None,
+    irrelevant_masks: Annotated[
+        Path | None, typer.Option(help="Masks of what must not be used, paired by name.")
+    ] = None,
+    classes: Annotated[str | None, typer.Option(help="Keep only these classes: a,b,...")] = None,
+    model: Annotated[str, typer.Option(help="A timm name, or torchvision:NAME.")] = "resnet50",
+    weights: Annotated[str, typer.Option(help="imagenet, offline, none or a path.")] = "imagenet",
+    image_size: Annotated[int, typer.Option(help="Side in pixels.", min=16, max=4096)] = 224,
+    seed: Annotated[int, typer.Option(help="Of the split and of all that follows.")] = 0,
+    on_bad: Annotated[str, typer.Option(help="At files that cannot be used: stop or skip.")] = "stop",
+    database: Annotated[
+        str, typer.Option(help="SQLAlchemy URL of the edits; a relative SQLite path is in the study.")
+    ] = "sqlite:///visteer.db",
+    json: JsonOption = False,
+) -> None:
+    """Make a study: read and check the images, group near-duplicates, split, decode.
+
+    Example: visteer init my-study --images Dataset_BUSI_with_GT --layout busi
+    """
+    settings = StudySettings(
+        images=images.resolve(),
+        layout=one_of(layout, Layout, "--layout"),  # type: ignore[arg-type]
+        masks=masks.resolve() if masks else None,
+        irrelevant_masks=irrelevant_masks.resolve() if irrelevant_masks else None,
+        classes=tuple(name.strip() for name in classes.split(",")) if classes else None,
+        model=model,
+        weights=weights if weights in ("imagenet", "offline", "none") else str(Path(weights).resolve()),
+        image_size=image_size,
+        seed=seed,
+        database=database,
+    )
+    try:
+        with progress_bars() as bars:
+            made = make_study(study, settings, on_bad=one_of(on_bad, OnBad, "--on-bad"), progress=bars)  # type: ignore[arg-type]
+    except BadFiles as error:
+        show_problems("These files cannot be used", error.problems)
+        raise
+    counts = {split: len(made.study.ids(split)) for split in ("train", "val", "test")}
+    notes = [problem for problem in made.problems if problem.severity == "note"]
+    skipped = [problem for problem in made.problems if problem.severity == "error"]
+    if skipped:
+        show_problems("Left out", skipped)
+    if json:
+        classes_found = list(made.study.class_names)
+        result = {"study": str(study), "images": counts, "classes": classes_found}
+        print_json({**result, "skipped": len(skipped), "notes": len(notes)})
+        return
+    for problem in notes[:NOTES_SHOWN]:
+        note(f"note: {problem.path.name}: {problem.what}")
+    if len(notes) > NOTES_SHOWN:
+        note(f"note: and {len(notes) - NOTES_SHOWN} more files converted (visteer data check lists them)")
+    say(f"{study}: {', '.join(f'{count} {split}' for split, count in counts.items())} images")
+    say(f"classes: {', '.join(made.study.class_names)}")
+    say(f"next: visteer train {study}")
+
+
+def show_problems(title: str, problems: list[Problem] | tuple[Problem, ...]) -> None:
+    """Print all `problems` as one table on standard error."""
+    rows = [[printable(str(p.path)), p.what, p.mend] for p in problems]
+    print_table(title, ["file", "what", "how to mend"], rows, error=True)

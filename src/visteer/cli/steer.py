@@ -1,0 +1,69 @@
+"""visteer steer: train the study's classifier towards the edited maps."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from visteer.cli.options import (
+    EpochsOption,
+    JsonOption,
+    PresetOption,
+    ResumeOption,
+    SeedOption,
+    SetOption,
+    StudyArgument,
+    build_config,
+)
+from visteer.cli.output import note
+from visteer.cli.train import run_training
+from visteer.study import Study, chosen_irrelevant, default_selection
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("steer")(steer)
+
+
+def steer(
+    study: StudyArgument,
+    from_run: Annotated[
+        str | None, typer.Option("--from", metavar="ID", help="Start from this run's weights.")
+    ] = None,
+    method: Annotated[str, typer.Option(help="The attention loss.")] = "attention-mse",
+    gamma: Annotated[float | None, typer.Option(help="Its factor.", min=0)] = None,
+    irrelevant: Annotated[
+        str | None,
+        typer.Option(
+            help="What is done with regions marked irrelevant: none, replace or transplant. "
+            "Default: transplant where there are marks small enough, else none."
+        ),
+    ] = None,
+    epochs: EpochsOption = None,
+    seed: SeedOption = None,
+    preset: PresetOption = "default",
+    change: SetOption = None,
+    resume: ResumeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Train towards the edited maps: prediction loss + gamma * attention loss.
+
+    Without --from it starts where `visteer train` starts, so that both runs can be compared.
+
+    Example: visteer steer my-study --gamma 10
+    """
+    opened = Study(study)
+    if irrelevant is None:
+        irrelevant = chosen_irrelevant(opened)
+        note(f"irrelevant regions: {irrelevant} (--irrelevant changes it)")
+    named = {
+        "method": method,
+        "gamma": gamma,
+        "irrelevant": irrelevant,
+        "epochs": epochs,
+        "seed": opened.settings.seed if seed is None else seed,
+        "select_by": default_selection(opened, steered=True),
+    }
+    config = build_config(preset, named, change)
+    run_training(opened, config, start_from=from_run, resume=resume, json=json)

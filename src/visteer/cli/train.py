@@ -1,0 +1,68 @@
+"""visteer train: train the study's classifier plainly."""
+
+from __future__ import annotations
+
+import typer
+
+from visteer.cli.options import (
+    EpochsOption,
+    JsonOption,
+    PresetOption,
+    ResumeOption,
+    SeedOption,
+    SetOption,
+    StudyArgument,
+    build_config,
+)
+from visteer.cli.output import print_json, progress_bar, say
+from visteer.steering import SteeringConfig
+from visteer.study import Reporting, Study, default_selection, train_run
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("train")(train)
+
+
+def train(
+    study: StudyArgument,
+    epochs: EpochsOption = None,
+    seed: SeedOption = None,
+    preset: PresetOption = "default",
+    change: SetOption = None,
+    resume: ResumeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Train the study's classifier plainly, by the prediction loss alone.
+
+    Example: visteer train my-study --epochs 10
+    """
+    opened = Study(study)
+    named = {
+        "method": "none",
+        "epochs": epochs,
+        "seed": opened.settings.seed if seed is None else seed,
+        "select_by": default_selection(opened, steered=False),
+    }
+    run_training(opened, build_config(preset, named, change), resume=resume, json=json)
+
+
+def run_training(
+    study: Study,
+    config: SteeringConfig,
+    *,
+    start_from: str | None = None,
+    resume: str | None = None,
+    json: bool,
+) -> None:
+    """Train with a progress bar and say how it ended; `visteer steer` ends the same way."""
+    with progress_bar("training") as bar:
+        reporting = Reporting(on_step=bar, on_epoch=bar.print_epoch)
+        run, result = train_run(study, config, start_from=start_from, resume=resume, reporting=reporting)
+    if json:
+        score = None if result.score != result.score else result.score
+        kept = {"run": run, "best_epoch": result.best_epoch, "score": score, "irrelevant": config.irrelevant}
+        print_json({**kept, "history": [dict(row) for row in result.history]})
+        return
+    say(f"run {run}: kept epoch {result.best_epoch} of {len(result.history)}")
+    say(f"next: visteer evaluate {study.folder} --run {run}")

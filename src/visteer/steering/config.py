@@ -1,0 +1,166 @@
+"""The settings of a training run: one frozen value that is stored with the run."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, get_args, get_type_hints
+
+Method = Literal["none", "attention-mse"]
+Irrelevant = Literal["none", "replace", "transplant"]
+Ramp = Literal["constant", "linear"]
+
+
+@dataclass(frozen=True)
+class SteeringConfig:
+    """How to train. The defaults suit fine-tuning a pretrained classifier on a small set.
+
+    Attributes:
+        method: the attention loss added to the prediction loss; "none" trains plainly.
+        gamma: its factor.
+        gamma_schedule: "constant", or "linear" from 0 to `gamma` over the run.
+        map_resolution: compare map and edit on the "map"'s grid, or on the "image"'s as the paper does.
+        constant_weights: keep Grad-CAM's channel weights constant in the loss (first order).
+        empty_regions: an edit that leaves nowhere to look (every cell irrelevant) either does not take part
+            ("skip") or pulls the map to zero ("suppress", the paper's; it kills maps).
+        irrelevant: what is done with regions marked irrelevant, so that the prediction stops depending on
+            them: "none"; "replace" fills them with a random colour; "transplant" pastes those of marked
+            images onto all images, the labels kept.
+        target_layer: dotted name of the layer that the maps are made at; None finds the last spatial stage.
+        epochs, batch_size: `batch_size` counts the images of one optimiser step over all processes.
+        accumulate: the number of parts in which a batch passes through the model, to save memory.
+        optimizer, learning_rate, momentum, weight_decay: `momentum` is used by "sgd" only.
+        schedule: the learning rate's course after `warmup_epochs` of linear rise: "constant", "cosine" to
+            zero, or "step" (a tenth after each third of the run).
+        class_weights: "balanced" weighs the prediction loss by the inverse class frequency.
+        augment: the name of a preset of `visteer.data.transforms`.
+        precision: "fp32" or "bf16" (autocast); "auto" takes bf16 where the device computes it natively.
+        channels_last: lay out images and convolutions channels-last.
+        freeze: dotted-name prefixes of modules that are not trained (their BatchNorm statistics neither).
+        select_by: the validation figures whose mean picks the kept epoch, joined by "+", such as "f2+epg".
+            A figure that is a loss or a distance does not belong here: higher is better.
+        patience: stop after so many epochs without a better score; None never stops early.
+        seed: of everything random.
+
+    Raises:
+        ValueError: a value is out of range or not one of those named.
+
+    Example:
+        >>> SteeringConfig(gamma=1.0).gamma
+        1.0
+        >>> SteeringConfig.preset("paper").optimizer
+        'sgd'
+    """
+
+    method: Method = "none"
+    gamma: float = 10.0
+    gamma_schedule: Ramp = "constant"
+    map_resolution: Literal["map", "image"] = "map"
+    constant_weights: bool = False
+    empty_regions: Literal["skip", "suppress"] = "skip"
+    irrelevant: Irrelevant = "none"
+    target_layer: str | None = None
+    epochs: int = 10
+    batch_size: int = 32
+    accumulate: int = 1
+    optimizer: Literal["sgd", "adam", "adamw"] = "adamw"
+    learning_rate: float = 5e-4
+    momentum: float = 0.9
+    weight_decay: float = 1e-2
+    schedule: Literal["constant", "cosine", "step"] = "cosine"
+    warmup_epochs: float = 0.5
+    class_weights: Literal["none", "balanced"] = "balanced"
+    augment: str = "light"
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    channels_last: bool = False
+    freeze: tuple[str, ...] = ()
+    select_by: str = "balanced_accuracy"
+    patience: int | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse values that cannot be meant."""
+        hints = get_type_hints(type(self))
+        for field in dataclasses.fields(self):
+            allowed = get_args(hints[field.name])
+            value = getattr(self, field.name)
+            if allowed and isinstance(allowed[0], str) and value not in allowed:
+                raise ValueError(f"{field.name} must be one of {', '.join(allowed)}, got {value!r}")
+        for name in ("epochs", "batch_size", "accumulate"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        for name in ("gamma", "learning_rate", "momentum", "weight_decay", "warmup_epochs"):
+            if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
+                raise ValueError(f"{name} must be a number >= 0, got {getattr(self, name)}")
+        if self.patience is not None and self.patience < 1:
+            raise ValueError(f"patience must be at least 1, got {self.patience}")
+
+    @classmethod
+    def preset(cls, name: str) -> SteeringConfig:
+        """A named set of settings; "paper" is what the paper's code states. `dataclasses.replace` changes it.
+
+        Raises:
+            ValueError: no preset of that name.
+        """
+        if name not in PRESETS:
+            raise ValueError(f"no preset {name!r}; there are {', '.join(PRESETS)}")
+        return cls.from_dict(PRESETS[name])
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, object]) -> SteeringConfig:
+        """The settings from a mapping such as `to_dict` gives; lists become tuples.
+
+        Raises:
+            ValueError: a key is not a setting.
+        """
+        known = {field.name for field in dataclasses.fields(cls)}
+        if unknown := sorted(set(values) - known):
+            raise ValueError(f"not a setting: {', '.join(unknown)}")
+        plain = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+        return cls(**plain)  # type: ignore[arg-type]
+
+    def to_dict(self) -> dict[str, object]:
+        """All settings as JSON-ready values."""
+        return {
+            key: list(value) if isinstance(value, tuple) else value
+            for key, value in dataclasses.asdict(self).items()
+        }
+
+    def learning_rate_at(self, epoch: float) -> float:
+        """The learning rate after `epoch` epochs, a fraction being a part of one."""
+        warmup = min(self.warmup_epochs, self.epochs / 2)
+        if epoch < warmup:
+            return self.learning_rate * (epoch + 1e-2) / (warmup + 1e-2)
+        done = (epoch - warmup) / (self.epochs - warmup)
+        factor = {
+            "constant": 1.0,
+            "cosine": 0.5 * (1 + math.cos(math.pi * done)),
+            "step": 0.1 ** math.floor(min(done, 0.999) * 3),
+        }[self.schedule]
+        return self.learning_rate * factor
+
+    def gamma_at(self, epoch: float) -> float:
+        """The factor of the attention loss after `epoch` epochs."""
+        return self.gamma if self.gamma_schedule == "constant" else self.gamma * epoch / self.epochs
+
+
+PRESETS: Mapping[str, Mapping[str, object]] = {
+    "default": {},
+    "paper": {
+        "method": "attention-mse",
+        "gamma": 10.0,
+        "map_resolution": "image",
+        "empty_regions": "suppress",
+        "optimizer": "sgd",
+        "learning_rate": 1e-3,
+        "momentum": 0.9,
+        "weight_decay": 5e-4,
+        "schedule": "constant",
+        "warmup_epochs": 0.0,
+        "batch_size": 32,
+        "epochs": 100,
+        "class_weights": "none",
+    },
+}

@@ -1,0 +1,127 @@
+"""The folder of a training run: what is written, in which order, so that a killed process loses no epoch.
+
+run.json            settings, versions, digests, seed; written first, "state" says how far it came
+state.pt            everything to go on from the last finished epoch; gone when the run is finished
+metrics.jsonl       one line a finished epoch
+best.safetensors    the weights of the best epoch so far; becomes model.safetensors at the end
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+from torch import nn
+
+from visteer.atomic import write_text
+from visteer.checkpoint import load_checkpoint, load_training_state, save_checkpoint, save_training_state
+from visteer.errors import VisteerError
+from visteer.steering.dataset import SteeringDataset
+
+Epoch = Mapping[str, float]
+
+
+class RunFolder:
+    """Reads and writes one run's folder; every file is replaced as a whole or not at all."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.model_path = folder / "model.safetensors"
+        self._best = folder / "best.safetensors"
+        self._state = folder / "state.pt"
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run came to its end."""
+        return self.model_path.exists()
+
+    def start(self, description: Mapping[str, object]) -> None:
+        """Make the folder and write run.json.
+
+        Raises:
+            VisteerError: the folder holds a run already.
+        """
+        if (self.folder / "run.json").exists():
+            raise VisteerError(f"{self.folder} holds a run already; resume it or choose another name")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._write_description({**description, "state": "started"})
+
+    def describe(self) -> dict[str, object]:
+        """The contents of run.json.
+
+        Raises:
+            VisteerError: it is missing or not JSON.
+        """
+        path = self.folder / "run.json"
+        try:
+            description = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise VisteerError(f"{self.folder} is not a run: it has no run.json") from None
+        except ValueError as error:
+            raise VisteerError(f"{path} is damaged ({error}); start a new run") from None
+        if not isinstance(description, dict):
+            raise VisteerError(f"{path} is damaged (not a JSON object); start a new run")
+        return description
+
+    def history(self) -> tuple[Epoch, ...]:
+        """The rows of metrics.jsonl; a last line cut off by a crash is left out."""
+        path = self.folder / "metrics.jsonl"
+        if not path.exists():
+            return ()
+        rows = []
+        for line in path.read_text(encoding="utf-8").splitlines():
+            try:
+                rows.append(json.loads(line))
+            except ValueError:
+                break
+        return tuple(rows)
+
+    def save_best(self, model: nn.Module, epoch: int) -> None:
+        """Keep the weights of the best epoch so far."""
+        save_checkpoint(self._best, model, {"epoch": epoch})
+
+    def load_best(self, model: nn.Module) -> None:
+        """Put the weights of the best epoch into `model`."""
+        load_checkpoint(self.model_path if self.finished else self._best, model)
+
+    def save_epoch(self, state: Mapping[str, object], history: Sequence[Epoch]) -> None:
+        """Acknowledge a finished epoch: first the state to go on from, then the line for readers."""
+        save_training_state(self._state, {**state, "history": [dict(row) for row in history]})
+        lines = "".join(json.dumps(row) + "\n" for row in history)
+        write_text(self.folder / "metrics.jsonl", lines)
+
+    def load_epoch(self) -> dict[str, object] | None:
+        """What `save_epoch` stored last, or None before the first epoch."""
+        return load_training_state(self._state) if self._state.exists() else None
+
+    def finish(self, facts: Mapping[str, object]) -> None:
+        """Turn the best weights into the run's model and drop the state."""
+        self._write_description({**self.describe(), **facts, "state": "finished"})
+        if self._best.exists():
+            self._best.replace(self.model_path)
+        self._state.unlink(missing_ok=True)
+
+    def _write_description(self, description: Mapping[str, object]) -> None:
+        write_text(self.folder / "run.json", json.dumps(description, indent=2) + "\n")
+
+
+def digest_data(data: SteeringDataset) -> str:
+    """SHA-256 of images, labels and edits: equal digests mean equal training data."""
+    digest = hashlib.sha256()
+    for start in range(0, len(data), 256):
+        digest.update(np.ascontiguousarray(data.images[start : start + 256]).tobytes())
+    for array in (data.labels, data.edit_rows, data.targets, data.weights):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    digest.update("\0".join(data.ids).encode())
+    return digest.hexdigest()
+
+
+def versions() -> dict[str, str]:
+    """The versions that a run's numbers depend on."""
+    names = ("visteer", "torch", "torchvision", "timm", "accelerate", "numpy")
+    return {"python": platform.python_version(), **{name: version(name) for name in names}}

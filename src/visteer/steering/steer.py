@@ -1,0 +1,425 @@
+"""The training loop: prediction loss + gamma * attention loss, one forward pass a step."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from accelerate.utils import broadcast_object_list
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from visteer.attribution import GradCAM, dead_maps
+from visteer.data.transforms import PairedTransform, TransformConfig
+from visteer.errors import VisteerError
+from visteer.models import find_target_layer
+from visteer.steering.attention_losses import attention_mse_loss
+from visteer.steering.config import SteeringConfig
+from visteer.steering.dataset import SteeringBatch, SteeringDataset
+from visteer.steering.irrelevant import (
+    donor_rows,
+    draw_donors,
+    draw_fills,
+    replace_irrelevant,
+    transplant,
+)
+from visteer.steering.run_folder import Epoch, RunFolder, digest_data, versions
+
+Validate = Callable[[nn.Module], Mapping[str, float]]
+
+
+@dataclass(frozen=True)
+class SteeringRun:
+    """What a run came to.
+
+    `history` has a row an epoch; `best_epoch` counts from 1; `score` is NaN without validation.
+    """
+
+    config: SteeringConfig
+    history: tuple[Epoch, ...]
+    best_epoch: int
+    score: float
+    folder: Path | None
+
+
+def steer(
+    model: nn.Module,
+    data: SteeringDataset,
+    config: SteeringConfig,
+    validate: Validate | None = None,
+    *,
+    folder: Path | None = None,
+    resume: bool = False,
+    facts: Mapping[str, object] | None = None,
+    on_step: Callable[[int, int], None] | None = None,
+    on_epoch: Callable[[Epoch], None] | None = None,
+) -> SteeringRun:
+    """Train `model` in place on prediction loss + gamma * attention loss; it ends with the kept epoch's weights.
+
+    One optimiser step sees `config.batch_size` images over all processes; a launcher (`accelerate launch`,
+    `torchrun`) sets the number of processes and devices. Everything random is drawn for the whole batch
+    from (seed, epoch, step), so the result depends neither on the number of processes nor on interruptions.
+
+    Arguments:
+        model: takes (N, 3, S, S) float images in [0, 1] and gives logits (N, C).
+        data: training images with labels, and edits for some of them.
+        config: the settings.
+        validate: gives the validation figures of the model; `config.select_by` names those whose mean picks
+            the kept epoch. Without it the last epoch is kept.
+        folder: where the run is written after every epoch; None writes nothing.
+        resume: go on from the last finished epoch in `folder`.
+        facts: more entries for run.json.
+        on_step: called with (steps done, steps in all). on_epoch: called with the row of each finished epoch.
+
+    Raises:
+        VisteerError: the loss is no number any more, the folder holds another run, nothing to steer with.
+        ValueError: `config.select_by` names no validation figure, `data` is empty.
+
+    Source: Elbeialy et al. 2023, stage three; the transplanting of marks is this project's own.
+
+    Example:
+        >>> import numpy as np
+        >>> from torch import nn
+        >>> images = np.random.default_rng(0).integers(0, 256, (8, 16, 16, 3), dtype=np.uint8)
+        >>> data = SteeringDataset(images, [0, 1] * 4, ["a", "b"])
+        >>> net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))
+        >>> run = steer(net, data, SteeringConfig(epochs=2, batch_size=4))
+        >>> run.best_epoch, sorted(run.history[0])[:2]
+        (2, ['attention_loss', 'dead_maps'])
+    """
+    if not len(data):
+        raise ValueError("there are no training images")
+    accelerator = Accelerator()
+    run_folder = RunFolder(folder) if folder is not None else None
+    history: list[Epoch] = []
+    best_epoch, best_score = 0, -math.inf
+    with _flags_restored(model):
+        loop = _Loop(model, data, config, accelerator)
+        if run_folder is not None and resume:
+            state = _stored_state(run_folder, data)
+            if state is not None:
+                loop.load_state(state)
+                history = state["history"]
+                best_epoch, best_score = state["best_epoch"], state["best_score"]
+        elif run_folder is not None and accelerator.is_main_process:
+            run_folder.start({**(facts or {}), **_description(data, config)})
+        while len(history) < config.epochs and not _gave_up(config, len(history), best_epoch):
+            started = time.monotonic()
+            row = loop.run_epoch(len(history), on_step)
+            row |= _validated(validate, model, accelerator)
+            row["seconds"] = time.monotonic() - started
+            history.append(row)
+            score = _score(row, config) if validate is not None else math.nan
+            if validate is None or best_epoch == 0 or score > best_score:
+                best_epoch, best_score = len(history), score
+                loop.keep_best(run_folder, best_epoch)
+            if run_folder is not None and accelerator.is_main_process:
+                state = {**loop.state(), "best_epoch": best_epoch, "best_score": best_score}
+                run_folder.save_epoch(state, history)
+            if on_epoch is not None and accelerator.is_main_process:
+                on_epoch(row)
+        accelerator.wait_for_everyone()
+        loop.restore_best(run_folder)
+        if run_folder is not None and accelerator.is_main_process:
+            kept = {"best_epoch": best_epoch, "score": None if math.isnan(best_score) else best_score}
+            run_folder.finish({**kept, "epochs_run": len(history)})
+    return SteeringRun(config, tuple(history), best_epoch, best_score, folder)
+
+
+class _Loop:
+    """The state of one training run: model, optimiser, and how a batch becomes a step."""
+
+    def __init__(
+        self, model: nn.Module, data: SteeringDataset, config: SteeringConfig, accelerator: Accelerator
+    ) -> None:
+        self.data, self.config, self.accelerator = data, config, accelerator
+        self.bare_model = model
+        self.frozen = _freeze(model, config.freeze)
+        trained = [p for p in model.parameters() if p.requires_grad]
+        if not trained:
+            raise ValueError("every parameter is frozen: nothing is left to train")
+        if config.channels_last:
+            model.to(memory_format=torch.channels_last)
+        self.model, self.optimizer = accelerator.prepare(model, _optimizer(trained, config))
+        self.layer = None if config.method == "none" else config.target_layer or find_target_layer(model)
+        self.transform = PairedTransform(TransformConfig.preset(config.augment))
+        self.class_weights = _class_weights(data, config).to(accelerator.device)
+        self.bf16 = config.precision == "bf16" or (
+            config.precision == "auto" and computes_bf16(accelerator.device)
+        )
+        self.donors = donor_rows(data) if config.irrelevant == "transplant" else np.empty(0, np.int64)
+        self.somewhere_to_look = _somewhere_to_look(data)
+        self.best: dict[str, Tensor] = {}
+        if config.method != "none" and not len(data.edited):
+            raise VisteerError(
+                "there is no edit to steer with; draw some (visteer edit) or import masks (visteer import)"
+            )
+
+    def run_epoch(self, epoch: int, on_step: Callable[[int, int], None] | None) -> dict[str, float]:
+        """Train one epoch and give its means. Every image is seen once, in batches of nearly equal size."""
+        config, size = self.config, len(self.data)
+        seed = config.seed * 1_000_003 + epoch
+        order = torch.randperm(size, generator=torch.Generator().manual_seed(seed)).numpy()
+        processes = self.accelerator.num_processes
+        batches = np.array_split(order, max(1, min(math.ceil(size / config.batch_size), size // processes)))
+        self.model.train()
+        for module in self.frozen:
+            module.eval()
+        sums = torch.zeros(5, dtype=torch.float64)
+        with torch.random.fork_rng(), _cam_at(self.bare_model, self.layer) as cam:
+            for step, rows in enumerate(batches):
+                position = epoch + step / len(batches)
+                for group in self.optimizer.param_groups:
+                    group["lr"] = config.learning_rate_at(position)
+                torch.manual_seed(seed * 100_003 + step)
+                sums += self._step(rows, cam, config.gamma_at(position), seed * 100_003 + step)
+                if on_step is not None and self.accelerator.is_main_process:
+                    on_step(epoch * len(batches) + step + 1, config.epochs * len(batches))
+        sums = self.accelerator.reduce(sums.float().to(self.accelerator.device)).double().cpu()
+        if not torch.isfinite(sums).all():
+            raise VisteerError(
+                f"the loss is no number any more in epoch {epoch + 1}; lower the learning rate "
+                f"({config.learning_rate:g}) or gamma ({config.gamma:g})"
+            )
+        prediction, attention, steered, dead, right = sums.tolist()
+        return {
+            "epoch": epoch + 1,
+            "prediction_loss": prediction / len(batches),
+            "attention_loss": attention / len(batches),
+            "dead_maps": dead / steered if steered else 0.0,
+            "train_accuracy": right / size,
+            "learning_rate": config.learning_rate_at(epoch + 1 - 1 / len(batches)),
+        }
+
+    def _step(self, rows: NDArray[np.int64], cam: GradCAM | None, gamma: float, seed: int) -> Tensor:
+        """One optimiser step on the images `rows` of all processes; the sums that this process contributed."""
+        processes, index = self.accelerator.num_processes, self.accelerator.process_index
+        draws = _Draws(self, rows, torch.Generator().manual_seed(seed))
+        label_weight = float(self.class_weights[torch.from_numpy(self.data.labels[rows])].sum())
+        attended = max(int(draws.attended.sum()), 1)
+        mine = np.array_split(np.arange(len(rows))[index::processes], self.config.accumulate)
+        parts = [part for part in mine if len(part)]
+        sums = torch.zeros(5, dtype=torch.float64)
+        for number, part in enumerate(parts):
+            last = number == len(parts) - 1
+            with nullcontext() if last else self.accelerator.no_sync(self.model):
+                batch, counts = draws.batch(part)
+                with torch.autocast(self.accelerator.device.type, torch.bfloat16, enabled=self.bf16):
+                    logits = self.model(batch.images)
+                logits = logits.float()
+                losses = F.cross_entropy(logits, batch.labels, self.class_weights, reduction="none")
+                prediction = losses.sum() / label_weight
+                attention, dead = self._attention(cam, logits, batch, counts, attended)
+                # Processes average their gradients; the sums are over the whole batch, hence the factor.
+                self.accelerator.backward((prediction + gamma * attention) * processes)
+                right = (logits.argmax(1) == batch.labels).sum()
+                values = (prediction.detach(), attention.detach(), counts.sum(), dead, right)
+                sums += torch.stack([torch.as_tensor(value).double().cpu() for value in values])
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        return sums
+
+    def _attention(
+        self, cam: GradCAM | None, logits: Tensor, batch: SteeringBatch, counts: Tensor, attended: int
+    ) -> tuple[Tensor, Tensor]:
+        """The batch's part of the attention loss, and how many of the maps that count are zero everywhere."""
+        if cam is None or not counts.any():
+            return logits.new_zeros(()), torch.zeros(())
+        maps = cam.maps(
+            logits, batch.labels, create_graph=True, constant_weights=self.config.constant_weights
+        )
+        losses = attention_mse_loss(
+            maps[counts],
+            batch.targets[counts],
+            batch.weights[counts],
+            resolution=self.config.map_resolution,
+            reduction="none",
+        )
+        return losses.sum() / attended, dead_maps(maps[counts]).sum()
+
+    def state(self) -> dict[str, object]:
+        """All that the next epoch depends on; random numbers come from the seed and need no state."""
+        return {"model": self.bare_model.state_dict(), "optimizer": self.optimizer.state_dict()}
+
+    def load_state(self, state: Mapping[str, object]) -> None:
+        """Go on from `state`."""
+        self.bare_model.load_state_dict(state["model"])  # type: ignore[arg-type]
+        self.optimizer.load_state_dict(state["optimizer"])
+
+    def keep_best(self, folder: RunFolder | None, epoch: int) -> None:
+        """Keep the present weights, on disk where there is a folder."""
+        if folder is None:
+            self.best = {k: v.detach().clone() for k, v in self.bare_model.state_dict().items()}
+        elif self.accelerator.is_main_process:
+            folder.save_best(self.bare_model, epoch)
+
+    def restore_best(self, folder: RunFolder | None) -> None:
+        """Put the kept weights back."""
+        if folder is None:
+            self.bare_model.load_state_dict(self.best)
+        else:
+            folder.load_best(self.bare_model)
+
+
+class _Draws:
+    """Everything random about one batch, drawn for all processes at once, so that each can take its part."""
+
+    def __init__(self, loop: _Loop, rows: NDArray[np.int64], generator: torch.Generator) -> None:
+        self.loop, self.rows = loop, rows
+        config, data = loop.config, loop.data
+        self.transform = loop.transform.draw(len(rows), generator)
+        self.donors = self.fills = None
+        edit_rows = data.edit_rows[rows]
+        has_edit = edit_rows >= 0
+        self.attended = has_edit.copy()
+        if config.empty_regions == "skip":
+            self.attended[has_edit] = loop.somewhere_to_look[edit_rows[has_edit]]
+        if config.irrelevant == "transplant":
+            self.donors = draw_donors(len(rows), loop.donors, generator)
+            self.attended |= ((self.donors >= 0).any(1).numpy()) & ~has_edit
+        elif config.irrelevant == "replace":
+            self.fills = draw_fills(len(rows), generator)
+
+    def batch(self, part: NDArray[np.int64]) -> tuple[SteeringBatch, Tensor]:
+        """The images at the positions `part` of the batch, changed and augmented, and which maps count."""
+        loop = self.loop
+        batch = loop.data.batch(self.rows[part], loop.accelerator.device)
+        if self.donors is not None:
+            batch = transplant(batch, loop.data, self.donors[part])
+        if self.fills is not None:
+            batch = replace_irrelevant(batch, self.fills[part])
+        images, targets, weights = loop.transform.apply(
+            batch.images, batch.targets, batch.weights, self.transform[part]
+        )
+        if loop.config.channels_last:
+            images = images.contiguous(memory_format=torch.channels_last)
+        counts = torch.from_numpy(self.attended[part]).to(images.device)
+        return SteeringBatch(images, batch.labels, targets, weights, batch.indices), counts
+
+
+@contextmanager
+def _cam_at(model: nn.Module, layer: str | None) -> Iterator[GradCAM | None]:
+    """A `GradCAM` at `layer`, or None for plain training, which needs no hook."""
+    if layer is None:
+        yield None
+        return
+    with GradCAM(model, layer) as cam:
+        yield cam
+
+
+@contextmanager
+def _flags_restored(model: nn.Module) -> Iterator[None]:
+    """Give every module its train/eval flag and every parameter its requires_grad back."""
+    modules = [(module, module.training) for module in model.modules()]
+    parameters = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
+    try:
+        yield
+    finally:
+        for module, training in modules:
+            module.training = training
+        for parameter, requires_grad in parameters:
+            parameter.requires_grad_(requires_grad)
+
+
+def _freeze(model: nn.Module, prefixes: Sequence[str]) -> list[nn.Module]:
+    """Stop training of the modules whose dotted names are `prefixes`, and give them."""
+    names = dict(model.named_modules())
+    frozen = []
+    for prefix in prefixes:
+        if prefix not in names or not prefix:
+            raise ValueError(f"freeze: the model has no module {prefix!r}")
+        names[prefix].requires_grad_(False)
+        frozen.append(names[prefix])
+    return frozen
+
+
+def _optimizer(parameters: list[nn.Parameter], config: SteeringConfig) -> torch.optim.Optimizer:
+    """The optimiser by name. Biases and norm scales (vectors) are not decayed by AdamW."""
+    rate, decay = config.learning_rate, config.weight_decay
+    if config.optimizer == "sgd":
+        return torch.optim.SGD(parameters, lr=rate, momentum=config.momentum, weight_decay=decay)
+    if config.optimizer == "adam":
+        return torch.optim.Adam(parameters, lr=rate, weight_decay=decay)
+    matrices = [p for p in parameters if p.ndim > 1]
+    vectors = [p for p in parameters if p.ndim <= 1]
+    groups = [{"params": matrices, "weight_decay": decay}, {"params": vectors, "weight_decay": 0.0}]
+    return torch.optim.AdamW([group for group in groups if group["params"]], lr=rate)
+
+
+def _class_weights(data: SteeringDataset, config: SteeringConfig) -> Tensor:
+    """One weight a class: 1, or n / (C * count), and 0 for a class that does not occur."""
+    counts = np.bincount(data.labels, minlength=len(data.class_names))
+    if config.class_weights == "none":
+        return torch.ones(len(counts))
+    weights = len(data) / (len(counts) * np.maximum(counts, 1)) * (counts > 0)
+    return torch.from_numpy(weights).float()
+
+
+def _somewhere_to_look(data: SteeringDataset) -> NDArray[np.bool_]:
+    """For each edit whether any cell is relevant or unknown: else no map can satisfy it."""
+    irrelevant = (data.weights > 0) & (data.targets == 0)
+    return np.asarray(~irrelevant.all(axis=(1, 2)))
+
+
+def computes_bf16(device: torch.device) -> bool:
+    """Whether `device` multiplies bf16 natively; where it is emulated it is slower than fp32."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return device.type == "cpu" and bool(
+        torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()  # no public call tells
+    )
+
+
+def _stored_state(folder: RunFolder, data: SteeringDataset) -> dict[str, Any] | None:
+    """The state to go on from, after a look whether it belongs to this data; None before the first epoch."""
+    if folder.finished:
+        raise VisteerError(f"{folder.folder} is finished: there is nothing to resume")
+    if folder.describe().get("data_digest") != digest_data(data):
+        raise VisteerError(f"{folder.folder}: the training data or edits have changed since; start a new run")
+    return folder.load_epoch()
+
+
+def _validated(validate: Validate | None, model: nn.Module, accelerator: Accelerator) -> dict[str, float]:
+    """The validation figures, measured once and told to every process; those without a value are left out."""
+    figures: list[dict[str, float]] = [{}]
+    if validate is not None and accelerator.is_main_process:
+        measured = validate(model)
+        figures = [{f"val_{name}": float(v) for name, v in measured.items() if not math.isnan(v)}]
+    if accelerator.num_processes > 1:
+        broadcast_object_list(figures)
+    return figures[0]
+
+
+def _score(row: Epoch, config: SteeringConfig) -> float:
+    """The mean of the figures that `select_by` names."""
+    names = [f"val_{name.strip()}" for name in config.select_by.split("+")]
+    if missing := [name[4:] for name in names if name not in row]:
+        offered = ", ".join(key[4:] for key in row if key.startswith("val_"))
+        raise ValueError(f"select_by names {', '.join(missing)}; validation gives {offered}")
+    return float(np.mean([row[name] for name in names]))
+
+
+def _gave_up(config: SteeringConfig, epochs: int, best_epoch: int) -> bool:
+    """Whether early stopping ends the run."""
+    return config.patience is not None and epochs - best_epoch >= config.patience
+
+
+def _description(data: SteeringDataset, config: SteeringConfig) -> dict[str, object]:
+    """What run.json says of the settings and the data."""
+    return {
+        "config": config.to_dict(),
+        "versions": versions(),
+        "data_digest": digest_data(data),
+        "images": len(data),
+        "edits": len(data.edited),
+        "class_names": list(data.class_names),
+    }

@@ -1,0 +1,136 @@
+"""Edits into a study and out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visteer.data.images import read_mask
+from visteer.data.readers import read_catalogue
+from visteer.data.sample import Sample
+from visteer.edits.formats.png import export_png, import_png
+from visteer.edits.formats.regions import choose_fraction, edit_from_boxes, edit_from_masks
+from visteer.edits.map_edit import MapEdit
+from visteer.errors import VisteerError
+from visteer.study.study import Study
+
+Source = Literal["masks", "boxes", "png"]
+Outside = Literal["irrelevant", "unknown"]
+
+
+def import_regions(
+    study: Study,
+    source: Literal["masks", "boxes"],
+    *,
+    outside: Outside = "irrelevant",
+    fraction: float = 1.0,
+    seed: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> int:
+    """Turn the masks or boxes of the study's data set into edits with the data set as author.
+
+    `fraction` takes a seeded part of the training images that have a region; validation and test images are
+    always taken, since their edits are only measured against. A smaller fraction is contained in a larger one of
+    the same seed. All edits are stored in one transaction.
+
+    Returns:
+        The number of edits written.
+
+    Raises:
+        VisteerError: the data set has no such regions, or a mask cannot be read.
+    """
+    settings = study.settings
+    catalogue = read_catalogue(
+        settings.layout,
+        settings.images,
+        masks=settings.masks,
+        irrelevant_masks=settings.irrelevant_masks,
+        classes=settings.classes,
+    )
+    given = {s.id: s for s in catalogue.samples if _has_regions(s, source)}
+    training = [s.id for s in study.samples if s.split == "train" and s.id in given]
+    measured = [s.id for s in study.samples if s.split != "train" and s.id in given]
+    seed = settings.seed if seed is None else seed
+    chosen = [*choose_fraction(training, fraction, seed), *measured]
+    if not chosen:
+        raise VisteerError(f"{settings.images}: the data set ({settings.layout}) has no {source} to import")
+    author = f"{settings.layout} {source}"
+    size = settings.image_size
+    edits = {}
+    for done, name in enumerate(chosen, start=1):
+        edits[name] = _edit_of(given[name], source, size, author, outside)
+        if progress is not None:
+            progress(done, len(chosen))
+    with study.open_edits() as store:
+        store.append_many(edits)
+    return len(edits)
+
+
+def import_drawn(study: Study, folder: Path) -> int:
+    """Take in edits that `export_edits` wrote, or that another program drew in that form.
+
+    Returns:
+        The number of edits written; an edit equal to the latest of its image is not written again.
+
+    Raises:
+        VisteerError: a file is bad, or names an image that the study has not.
+    """
+    edits = import_png(folder)
+    unknown = sorted(set(edits) - set(study.ids()))
+    if unknown:
+        raise VisteerError(
+            f"{folder}: {len(unknown)} edit(s) of images that the study has not, such as {unknown[0]!r}"
+        )
+    with study.open_edits() as store:
+        latest = store.latest(list(edits))
+        new = {name: edit for name, edit in edits.items() if not _same(latest.get(name), edit)}
+        store.append_many(new)
+    return len(new)
+
+
+def export_edits(study: Study, folder: Path) -> int:
+    """Write the latest edit of every image as PNG files into `folder`; gives their number."""
+    with study.open_edits() as store:
+        edits: Mapping[str, MapEdit] = store.latest()
+    export_png(edits, folder)
+    return len(edits)
+
+
+def _same(old: MapEdit | None, new: MapEdit) -> bool:
+    """Whether `new` says nothing that `old` does not say."""
+    return old is not None and old.digest == new.digest
+
+
+def _has_regions(sample: Sample, source: Literal["masks", "boxes"]) -> bool:
+    """Whether the data set says anything about the regions of `sample`."""
+    if source == "boxes":
+        return bool(sample.boxes)
+    return sample.masks is not None or sample.irrelevant_masks is not None
+
+
+def _edit_of(
+    sample: Sample, source: Literal["masks", "boxes"], size: int, author: str, outside: Outside
+) -> MapEdit:
+    """The edit that the regions of `sample` make."""
+    if source == "boxes":
+        boxes = [(b.left, b.top, b.right, b.bottom) for b in sample.boxes or ()]
+        return edit_from_boxes(boxes, (size, size), outside=outside, author=author, source="boxes")
+    return edit_from_masks(
+        _united(sample.masks),
+        _united(sample.irrelevant_masks),
+        outside=outside,
+        author=author,
+        source="masks",
+    )
+
+
+def _united(paths: tuple[Path, ...] | None) -> NDArray[np.bool_] | None:
+    """The union of the masks in `paths`; None where there is no mask."""
+    if not paths:
+        return None
+    masks = [read_mask(path) for path in paths]
+    return np.logical_or.reduce(masks)

@@ -1,0 +1,210 @@
+"""A study's results as pictures and as one offline report."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+
+from visteer.atomic import replacing, write_text
+from visteer.data.sample import Split
+from visteer.evaluation import EvaluationResult, compare
+from visteer.report import (
+    ComparisonRow,
+    GalleryRow,
+    ReportContent,
+    RunReport,
+    before_after_picture,
+    render_report,
+)
+from visteer.steering import SteeringDataset
+from visteer.study.stages import ExplainedSplit, explain_run, finished_runs, stored_result
+from visteer.study.study import Study
+
+GALLERY_ROWS = 24
+SHEET_ROWS = 12
+WORST_FIRST = "iou"
+_SETTINGS_SHOWN = (
+    "method",
+    "gamma",
+    "irrelevant",
+    "epochs",
+    "batch_size",
+    "optimizer",
+    "learning_rate",
+    "schedule",
+    "class_weights",
+    "augment",
+    "select_by",
+    "seed",
+)
+
+
+def runs_to_report(study: Study) -> tuple[str, ...]:
+    """The latest finished plain run and the latest finished steered one; fewer where there are fewer.
+
+    Raises:
+        VisteerError: no run is finished.
+    """
+    finished = finished_runs(study)
+    latest = {run.rpartition("-")[0]: run for run in finished}
+    chosen = tuple(latest[kind] for kind in ("plain", "steered") if kind in latest)
+    return chosen or finished[-1:]
+
+
+def write_report(
+    study: Study,
+    runs: Sequence[str],
+    split: Split,
+    path: Path,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> ReportContent:
+    """Write the report of `runs` on `split` to `path`; results that are missing are measured first.
+
+    Raises:
+        VisteerError: no such run or split, or `path` cannot be written.
+    """
+    results, explained = [], []
+    for run in runs:
+
+        def part(done: int, total: int, what: str = f"measuring {run}") -> None:
+            if progress is not None:
+                progress(what, done, total)
+
+        results.append(stored_result(study, run, split, part))
+        explained.append(explain_run(study, run, split, progress=part))
+    data = study.dataset(split)
+    content = ReportContent(
+        title=f"{study.folder.resolve().name}: {', '.join(runs)}",
+        runs=tuple(_run_report(study, run, result) for run, result in zip(runs, results, strict=True)),
+        facts=_facts(study, data, split),
+        comparison=_comparison(results),
+        gallery=gallery_rows(data, results, explained),
+        gallery_score=WORST_FIRST,
+        commands=_commands(study, runs, split),
+    )
+    write_text(path, render_report(content))
+    return content
+
+
+def gallery_rows(
+    data: SteeringDataset,
+    results: Sequence[EvaluationResult],
+    explained: Sequence[ExplainedSplit],
+    limit: int = GALLERY_ROWS,
+) -> tuple[GalleryRow, ...]:
+    """The `limit` images that the last run looks at least well, worst first: by IoU, then by confidence.
+
+    Images with a region come first; without any region those that the run is least right about.
+    """
+    iou = results[-1].per_image.scores[WORST_FIRST]
+    right = explained[-1].probabilities[np.arange(len(data)), data.labels]
+    order = np.lexsort((right, np.where(np.isnan(iou), np.inf, iou)))[:limit]
+    return tuple(
+        _gallery_row(data, int(row), explained, [r.per_image.scores[WORST_FIRST] for r in results])
+        for row in order
+    )
+
+
+def save_explanation_sheet(study: Study, explained: ExplainedSplit) -> Path:
+    """Draw the images that the run is least right about, with their maps, as maps/<run>-<split>.png."""
+    data = study.dataset(explained.split)
+    right = explained.probabilities[np.arange(len(data)), data.labels]
+    nowhere = np.full(len(data), math.nan)
+    rows = [_gallery_row(data, int(row), [explained], [nowhere]) for row in np.argsort(right)[:SHEET_ROWS]]
+    path = study.folder / "maps" / f"{explained.run}-{explained.split}.png"
+    path.parent.mkdir(exist_ok=True)
+    with replacing(path) as partial:
+        before_after_picture(rows, columns=("Image", "Edit", "Map")).save(partial, format="png")
+    return path
+
+
+def _gallery_row(
+    data: SteeringDataset,
+    row: int,
+    explained: Sequence[ExplainedSplit],
+    scores: Sequence[np.ndarray],
+) -> GalleryRow:
+    """One image with its edit and what each run makes of it."""
+    edited = data.edit_rows[row] >= 0
+    targets, weights = data.edit_arrays(np.array([row]))
+    predicted = [int(e.probabilities[row].argmax()) for e in explained]
+    return GalleryRow(
+        sample_id=data.ids[row],
+        true_class=data.class_names[data.labels[row]],
+        image=np.asarray(data.images[row]),
+        target=targets[0] / 255.0 if edited else None,
+        weight=weights[0] / 255.0 if edited else None,
+        maps=tuple(e.maps[row] for e in explained),
+        predictions=tuple(data.class_names[label] for label in predicted),
+        confidences=tuple(
+            float(e.probabilities[row, label]) for e, label in zip(explained, predicted, strict=True)
+        ),
+        scores=tuple(float(values[row]) for values in scores),
+    )
+
+
+def _run_report(study: Study, run: str, result: EvaluationResult) -> RunReport:
+    """One run with its settings and its course."""
+    folder = study.run_folder(run)
+    description = folder.describe()
+    config = cast(dict[str, object], description["config"])
+    steered = config["method"] != "none"
+    method = "prediction loss alone"
+    if steered:
+        method = f"prediction loss + {config['gamma']:g} x {config['method']}"
+        if config["irrelevant"] != "none":
+            method += f", irrelevant regions: {config['irrelevant']}"
+    return RunReport(
+        name=run,
+        title="Steered" if steered else "Plain",
+        method=method,
+        result=result,
+        history=folder.history(),
+        settings={name: str(config[name]) for name in _SETTINGS_SHOWN},
+    )
+
+
+def _comparison(results: Sequence[EvaluationResult]) -> tuple[ComparisonRow, ...]:
+    """The last run against the first, where there are two."""
+    if len(results) < 2:
+        return ()
+    before, after = results[0], results[-1]
+    figures = ({**r.figures, **r.maps, **r.interventions} for r in (before, after))
+    before_figures, after_figures = figures
+    return tuple(
+        ComparisonRow(
+            figure=row.figure,
+            before=before_figures[row.figure],
+            after=after_figures[row.figure],
+            difference=row.difference,
+            p_value=row.p_value,
+            test=row.test,
+        )
+        for row in compare(before, after).rows
+        if row.figure in before_figures
+    )
+
+
+def _facts(study: Study, data: SteeringDataset, split: Split) -> dict[str, str]:
+    """What the report is about."""
+    settings = study.settings
+    return {
+        "images": f"{len(data)} of the {split} split, layout {settings.layout}",
+        "classes": ", ".join(study.class_names),
+        "edits on these images": str(len(data.edited)),
+        "edits on training images": str(len(study.dataset("train").edited)),
+        "classifier": f"{settings.model}, weights {Path(settings.weights).name}, {settings.image_size} px",
+    }
+
+
+def _commands(study: Study, runs: Sequence[str], split: Split) -> tuple[str, ...]:
+    """The commands that measure these runs again."""
+    name = shlex.quote(study.folder.resolve().name)
+    evaluate = [f"visteer evaluate {name} --run {run} --split {split}" for run in runs]
+    compare_line = [f"visteer compare {name} {runs[0]} {runs[-1]} --split {split}"] if len(runs) > 1 else []
+    return (*evaluate, *compare_line, f"visteer report {name} {' '.join(runs)} --split {split}")

@@ -1,0 +1,77 @@
+"""From a folder of images to a study: read, check, group near-duplicates, split, decode."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from visteer.data.duplicates import find_duplicate_groups
+from visteer.data.inspection import check_files, drop_bad
+from visteer.data.readers import read_catalogue
+from visteer.data.sample import Problem
+from visteer.data.splits import split_samples
+from visteer.errors import VisteerError
+from visteer.study.study import Study, StudySettings
+
+OnBad = Literal["stop", "skip"]
+Progress = Callable[[str, int, int], None]
+
+
+class BadFiles(VisteerError):
+    """Files of the data set cannot be used; `problems` has them all."""
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        self.problems = problems
+        super().__init__(
+            f"{len(problems)} file(s) cannot be used; mend them, or leave them out with --on-bad skip"
+        )
+
+
+@dataclass(frozen=True)
+class NewStudy:
+    """A study just made, and what was noticed on the way."""
+
+    study: Study
+    problems: tuple[Problem, ...]
+
+
+def make_study(
+    folder: Path, settings: StudySettings, *, on_bad: OnBad = "stop", progress: Progress | None = None
+) -> NewStudy:
+    """Make a study in `folder` from the images that `settings` name.
+
+    `progress` is called with (what, done, total).
+
+    Raises:
+        BadFiles: some files cannot be used and `on_bad` is "stop".
+        VisteerError: the images cannot be read, or the folder is taken.
+    """
+    if (folder / "visteer.toml").exists():
+        raise VisteerError(f"{folder} holds a study already; choose another folder or delete it")
+    catalogue = read_catalogue(
+        settings.layout,
+        settings.images,
+        masks=settings.masks,
+        irrelevant_masks=settings.irrelevant_masks,
+        classes=settings.classes,
+    )
+    problems = (*catalogue.problems, *check_files(catalogue, _named(progress, "checking files")))
+    bad = tuple(problem for problem in problems if problem.severity == "error")
+    if bad and on_bad == "stop":
+        raise BadFiles(bad)
+    catalogue = drop_bad(catalogue, problems)
+    if not catalogue.samples:
+        raise VisteerError(f"{settings.images}: no image is left that can be used")
+    groups = find_duplicate_groups(catalogue.samples, progress=_named(progress, "finding near-duplicates"))
+    splits = split_samples(catalogue.samples, groups, settings.seed)
+    study = Study.create(folder, settings, catalogue, splits, groups, _named(progress, "decoding images"))
+    return NewStudy(study, problems)
+
+
+def _named(progress: Progress | None, what: str) -> Callable[[int, int], None] | None:
+    """`progress` for one named piece of work."""
+    if progress is None:
+        return None
+    return lambda done, total: progress(what, done, total)

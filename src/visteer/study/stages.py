@@ -1,0 +1,286 @@
+"""The stages run on a study: train, explain, steer, evaluate, compare."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from visteer.atomic import replacing, write_text
+from visteer.attribution import dead_maps, explain_images, normalize_maps
+from visteer.checkpoint import load_checkpoint
+from visteer.data.image_cache import resize_image
+from visteer.data.images import read_image
+from visteer.data.readers import read_catalogue
+from visteer.data.sample import Split
+from visteer.errors import VisteerError
+from visteer.evaluation import Comparison, EvaluationResult, compare, evaluate, load_result, save_result
+from visteer.models import Classifier
+from visteer.steering import SteeringConfig, SteeringDataset, SteeringRun, steer
+from visteer.steering.irrelevant import donor_rows
+from visteer.steering.run_folder import Epoch, digest_data
+from visteer.study.study import Study
+
+EXPLAIN_BATCH = 32
+
+
+@dataclass(frozen=True)
+class Reporting:
+    """Where the progress of a stage goes; each entry may be None."""
+
+    on_step: Callable[[int, int], None] | None = None
+    on_epoch: Callable[[Epoch], None] | None = None
+
+
+@dataclass(frozen=True)
+class ExplainedSplit:
+    """Maps of one split: `maps` (n, h, w) float32 min-max normalised, of the true class; `probabilities` (n, C)."""
+
+    run: str
+    split: Split
+    ids: tuple[str, ...]
+    labels: NDArray[np.int64]
+    probabilities: NDArray[np.float32]
+    maps: NDArray[np.float32]
+    dead: NDArray[np.bool_]
+
+
+def train_run(
+    study: Study,
+    config: SteeringConfig,
+    *,
+    start_from: str | None = None,
+    resume: str | None = None,
+    reporting: Reporting | None = None,
+) -> tuple[str, SteeringRun]:
+    """Train the study's classifier, plainly or steered as `config` says, as a new run or one resumed.
+
+    It starts from the study's initial weights, so that a plain and a steered run are comparable, or from the
+    run `start_from`. Epochs are picked on the validation split.
+
+    Returns:
+        The run's id, and what it came to.
+
+    Raises:
+        VisteerError: no such run, nothing to steer with, or training broke down.
+    """
+    reporting = reporting or Reporting()
+    training, validation = study.dataset("train"), study.dataset("val")
+    run = resume or study.new_run_id("plain" if config.method == "none" else "steered")
+    folder = study.folder / "runs" / run
+    if resume is not None:
+        described = study.run_folder(resume).describe()
+        config = SteeringConfig.from_dict(cast(Mapping[str, object], described["config"]))
+        start_from = cast("str | None", described.get("start_from"))
+    with torch.random.fork_rng():
+        torch.manual_seed(config.seed)
+        model = study.initial_model()
+    if start_from is not None:
+        load_checkpoint(study.run_folder(start_from).model_path, model)
+    result = steer(
+        model,
+        training,
+        config,
+        validation_figures(validation, config),
+        folder=folder,
+        resume=resume is not None,
+        facts={"run": run, "start_from": start_from, "model": study.settings.model},
+        on_step=reporting.on_step,
+        on_epoch=reporting.on_epoch,
+    )
+    return run, result
+
+
+def chosen_irrelevant(study: Study) -> str:
+    """What to do with irrelevant regions where the user does not say: transplant marks where there are any.
+
+    A mark is an irrelevant region small enough to be pasted; "everything outside the lesion" is none.
+    """
+    return "transplant" if len(donor_rows(study.dataset("train"))) else "none"
+
+
+def default_selection(study: Study, *, steered: bool) -> str:
+    """The validation figures that pick the kept epoch where the user does not say.
+
+    A steered run is to be right and to look at the right place, so its maps count beside its predictions; where no
+    validation image has a region there are no map figures to go by.
+    """
+    if not steered:
+        return "f2+auc"
+    validation = study.dataset("val")
+    has_region = ((validation.weights > 0) & (validation.targets > 0)).any()
+    return "f2+auc+epg+iou" if has_region else "f2+auc"
+
+
+def finished_runs(study: Study) -> tuple[str, ...]:
+    """The ids of the finished runs, oldest first.
+
+    Raises:
+        VisteerError: there is none.
+    """
+    runs = tuple(run for run in study.runs() if study.run_folder(run).finished)
+    if not runs:
+        raise VisteerError(f"{study.folder} has no finished run yet (visteer train {study.folder})")
+    return runs
+
+
+def validation_figures(
+    data: SteeringDataset, config: SteeringConfig
+) -> Callable[[nn.Module], dict[str, float]]:
+    """What picks the kept epoch: classification and map figures on `data`, without intervals."""
+
+    def measure(model: nn.Module) -> dict[str, float]:
+        device = next(model.parameters()).device
+        result = evaluate(
+            model, data, device=device, layer=config.target_layer, resamples=0, interventions=False
+        )
+        return {name: figure.value for name, figure in {**result.figures, **result.maps}.items()}
+
+    return measure
+
+
+def load_run(study: Study, run: str) -> Classifier:
+    """The classifier that the run `run` ended with.
+
+    Raises:
+        VisteerError: no such run, or it is not finished.
+    """
+    folder = study.run_folder(run)
+    if not folder.finished:
+        raise VisteerError(f"run {run} is not finished; finish it with --resume {run}")
+    model = load_checkpoint(folder.model_path).model
+    if not isinstance(model, Classifier):
+        raise VisteerError(f"{folder.model_path} holds no classifier of this study")
+    return model
+
+
+def explain_run(
+    study: Study,
+    run: str,
+    split: Split,
+    *,
+    method: str = "grad-cam",
+    progress: Callable[[int, int], None] | None = None,
+) -> ExplainedSplit:
+    """Maps of the true class for every image of `split`, with the predictions; nothing is written.
+
+    Raises:
+        VisteerError: no such run or split, or the method is unknown.
+    """
+    data, model, device = study.dataset(split), load_run(study, run), _device()
+    model.to(device)
+    maps, dead, probabilities = [], [], []
+    for start in range(0, len(data), EXPLAIN_BATCH):
+        batch = data.batch(range(start, min(start + EXPLAIN_BATCH, len(data))), device)
+        explanation = explain_images(model, batch.images, batch.labels, method=method)
+        dead.append(dead_maps(explanation.maps).cpu().numpy())
+        maps.append(normalize_maps(explanation.maps).float().cpu().numpy())
+        probabilities.append(explanation.logits.float().softmax(1).cpu().numpy())
+        if progress is not None:
+            progress(min(start + EXPLAIN_BATCH, len(data)), len(data))
+    return ExplainedSplit(
+        run=run,
+        split=split,
+        ids=data.ids,
+        labels=data.labels,
+        probabilities=np.concatenate(probabilities),
+        maps=np.concatenate(maps),
+        dead=np.concatenate(dead),
+    )
+
+
+def save_explanation(study: Study, explained: ExplainedSplit) -> Path:
+    """Write maps and predictions as maps/<run>-<split>.npz (plain arrays, no pickle); gives the path."""
+    folder = study.folder / "maps"
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{explained.run}-{explained.split}.npz"
+    with replacing(path) as partial, partial.open("wb") as file:
+        np.savez_compressed(
+            file,
+            ids=np.array(explained.ids),
+            labels=explained.labels,
+            probabilities=explained.probabilities,
+            maps=explained.maps,
+            dead=explained.dead,
+        )
+    return path
+
+
+def evaluate_run(
+    study: Study,
+    run: str,
+    split: Split,
+    *,
+    resamples: int = 1000,
+    progress: Callable[[int, int], None] | None = None,
+) -> EvaluationResult:
+    """Measure the run on `split` and store the result in its folder.
+
+    Raises:
+        VisteerError: no such run or split.
+    """
+    model, device, data = load_run(study, run), _device(), study.dataset(split)
+    config = SteeringConfig.from_dict(cast(Mapping[str, object], study.run_folder(run).describe()["config"]))
+    result = evaluate(
+        model.to(device),
+        data,
+        device=device,
+        layer=config.target_layer,
+        resamples=resamples,
+        seed=study.settings.seed,
+        groups=study.groups(split),
+        progress=progress,
+    )
+    folder = study.run_folder(run).folder
+    save_result(folder, f"evaluation-{split}", result)
+    write_text(folder / f"evaluation-{split}.digest", digest_data(data))
+    return result
+
+
+def stored_result(
+    study: Study, run: str, split: Split, progress: Callable[[int, int], None] | None = None
+) -> EvaluationResult:
+    """The result of `evaluate_run`; measured now if it has not been, or if the images' edits changed since."""
+    folder = study.run_folder(run).folder
+    measured_on = folder / f"evaluation-{split}.digest"
+    digest = digest_data(study.dataset(split))
+    if measured_on.exists() and measured_on.read_text(encoding="utf-8") == digest:
+        return load_result(folder, f"evaluation-{split}")
+    return evaluate_run(study, run, split, progress=progress)
+
+
+def variant_dataset(study: Study, folder: Path) -> SteeringDataset:
+    """Other images of the study's classes under `folder`, such as the test pictures without their marks; no edits.
+
+    Raises:
+        VisteerError: an image cannot be read, or its class is not one of the study's.
+    """
+    catalogue = read_catalogue(study.settings.layout, folder)
+    missing = sorted(set(catalogue.classes) - set(study.class_names))
+    if missing or not catalogue.samples:
+        raise VisteerError(f"{folder}: no images of the study's classes ({', '.join(study.class_names)})")
+    size = study.settings.image_size
+    images = np.stack([resize_image(read_image(sample.image), size) for sample in catalogue.samples])
+    labels = [study.class_names.index(catalogue.classes[sample.label]) for sample in catalogue.samples]
+    return SteeringDataset(images, labels, study.class_names, [s.id for s in catalogue.samples])
+
+
+def compare_runs(study: Study, before: str, after: str, split: Split) -> Comparison:
+    """The paired differences of two runs on the same images.
+
+    Raises:
+        VisteerError: no such run.
+    """
+    return compare(stored_result(study, before, split), stored_result(study, after, split))
+
+
+def _device() -> torch.device:
+    """An accelerator where there is one."""
+    accelerator = torch.accelerator.current_accelerator(check_available=True)
+    return accelerator if accelerator is not None else torch.device("cpu")

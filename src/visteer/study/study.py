@@ -1,0 +1,263 @@
+"""The folder of a study: where its images are, how they are split, which edits and runs it has.
+
+visteer.toml    what the study is about; written last, so that a folder with it is complete
+samples.csv     every image: id, class, split, group of near-duplicates
+cache/          the decoded images
+visteer.db      the edits (any SQLAlchemy URL in visteer.toml)
+maps/           what `explain` wrote
+runs/<id>/      one folder a training run
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+import tomlkit
+from numpy.typing import NDArray
+
+from visteer.atomic import write_text
+from visteer.data.image_cache import ImageCache
+from visteer.data.sample import Catalogue, Split
+from visteer.edits.store import EditStore
+from visteer.errors import VisteerError
+from visteer.models import Classifier, build_classifier
+from visteer.steering import RunFolder, SteeringDataset
+
+Layout = Literal["folder", "busi", "isic9", "isic2017", "imagenette"]
+SPLITS: tuple[Split, ...] = get_args(Split)
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class StudySettings:
+    """What visteer.toml holds.
+
+    `weights` is imagenet, offline, none or a path. `database` is a SQLAlchemy URL, in which a relative SQLite
+    path counts from the study's folder.
+    """
+
+    images: Path
+    layout: Layout = "folder"
+    masks: Path | None = None
+    irrelevant_masks: Path | None = None
+    classes: tuple[str, ...] | None = None
+    model: str = "resnet50"
+    weights: str = "imagenet"
+    image_size: int = 224
+    seed: int = 0
+    database: str = "sqlite:///visteer.db"
+
+
+@dataclass(frozen=True)
+class StudySample:
+    """One image of the study. `group` names its set of near-duplicates, which lie on one side of the split."""
+
+    id: str
+    label: int
+    split: Split
+    group: int
+
+
+class Study:
+    """An existing study. Opens nothing but visteer.toml and samples.csv until more is asked for.
+
+    Raises:
+        VisteerError: `folder` is not a study, or its files are damaged.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.settings = _read_settings(folder)
+        self.class_names, self.samples = _read_samples(folder / "samples.csv")
+
+    @classmethod
+    def create(
+        cls,
+        folder: Path,
+        settings: StudySettings,
+        catalogue: Catalogue,
+        splits: dict[str, Split],
+        groups: dict[str, int],
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Study:
+        """Write a new study from a checked catalogue: its list of images, their decoded cache, its database.
+
+        Raises:
+            VisteerError: `folder` holds a study already, or cannot be written.
+        """
+        if (folder / "visteer.toml").exists():
+            raise VisteerError(f"{folder} holds a study already; choose another folder or delete it")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise VisteerError(f"cannot make the study folder {folder}: {error.strerror}") from None
+        samples = [StudySample(s.id, s.label, splits[s.id], groups[s.id]) for s in catalogue.samples]
+        write_text(folder / "samples.csv", _samples_csv(samples, catalogue.classes))
+        ImageCache.build(catalogue.samples, folder / "cache", settings.image_size, progress)
+        with EditStore(_database_url(folder, settings.database)):
+            pass
+        write_text(folder / "visteer.toml", _settings_toml(settings))
+        return cls(folder)
+
+    def open_edits(self) -> EditStore:
+        """The store of edits; a context manager."""
+        return EditStore(_database_url(self.folder, self.settings.database))
+
+    def ids(self, split: Split | None = None) -> tuple[str, ...]:
+        """The ids of the images of `split`, or of all."""
+        return tuple(s.id for s in self.samples if split in (None, s.split))
+
+    def groups(self, split: Split) -> NDArray[np.int64]:
+        """The near-duplicate groups of the images of `split`, in the order of `ids`."""
+        return np.array([s.group for s in self.samples if s.split == split], dtype=np.int64)
+
+    def dataset(self, split: Split) -> SteeringDataset:
+        """The decoded images of `split` with their labels and latest edits.
+
+        Raises:
+            VisteerError: the split is empty.
+        """
+        cache = ImageCache.open(self.folder / "cache")
+        row_of = {name: row for row, name in enumerate(cache.ids)}
+        chosen = [s for s in self.samples if s.split == split]
+        if not chosen:
+            raise VisteerError(f"{self.folder}: the split {split!r} has no image")
+        ids = [s.id for s in chosen]
+        with self.open_edits() as store:
+            edits = store.latest(ids)
+        images = cache.images[[row_of[name] for name in ids]]
+        return SteeringDataset(images, [s.label for s in chosen], self.class_names, ids, edits)
+
+    def initial_model(self) -> Classifier:
+        """The classifier that training starts from."""
+        settings = self.settings
+        return build_classifier(
+            settings.model,
+            len(self.class_names),
+            weights=settings.weights,
+            image_size=settings.image_size,
+            class_names=self.class_names,
+        )
+
+    def run_folder(self, run: str) -> RunFolder:
+        """The folder of the run `run`.
+
+        Raises:
+            VisteerError: there is no such run; the message names those there are.
+        """
+        if not re.fullmatch(r"[a-z0-9-]+", run) or not (self.folder / "runs" / run).is_dir():
+            there = ", ".join(self.runs()) or "none yet (visteer train)"
+            raise VisteerError(f"{self.folder} has no run {run!r}; there are: {there}")
+        return RunFolder(self.folder / "runs" / run)
+
+    def runs(self) -> tuple[str, ...]:
+        """The ids of all runs, oldest first."""
+        folder = self.folder / "runs"
+        if not folder.is_dir():
+            return ()
+        return tuple(sorted((p.name for p in folder.iterdir() if p.is_dir()), key=_run_order))
+
+    def new_run_id(self, kind: str) -> str:
+        """An id for a new run of `kind`, such as "plain-1": `kind` and the next free number of all runs."""
+        numbers = [_run_order(run)[0] for run in self.runs()]
+        return f"{kind}-{max(numbers, default=0) + 1}"
+
+
+def _run_order(run: str) -> tuple[int, str]:
+    """Sort key of a run id: its number."""
+    number = run.rpartition("-")[2]
+    return (int(number) if number.isdecimal() else 0, run)
+
+
+def _read_settings(folder: Path) -> StudySettings:
+    """The settings in `folder`/visteer.toml."""
+    path = folder / "visteer.toml"
+    try:
+        tables = tomlkit.parse(path.read_text(encoding="utf-8")).unwrap()
+        data, model, study = tables["data"], tables["model"], tables["study"]
+        if study["format"] != FORMAT:
+            raise VisteerError(f"{path} has format {study['format']}; this version reads format {FORMAT}")
+        return StudySettings(
+            images=Path(data["images"]),
+            layout=data["layout"],
+            masks=Path(data["masks"]) if "masks" in data else None,
+            irrelevant_masks=Path(data["irrelevant_masks"]) if "irrelevant_masks" in data else None,
+            classes=tuple(data["classes"]) if "classes" in data else None,
+            model=model["name"],
+            weights=model["weights"],
+            image_size=model["image_size"],
+            seed=study["seed"],
+            database=study["database"],
+        )
+    except FileNotFoundError:
+        raise VisteerError(
+            f"{folder} is not a study: it has no visteer.toml (make one: visteer init)"
+        ) from None
+    except (tomlkit.exceptions.TOMLKitError, UnicodeDecodeError) as error:
+        raise VisteerError(f"{path} cannot be read: {error}") from None
+    except (KeyError, TypeError) as error:
+        raise VisteerError(f"{path} lacks the entry {error}") from None
+    except OSError as error:
+        raise VisteerError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def _settings_toml(settings: StudySettings) -> str:
+    """visteer.toml as text."""
+    data: dict[str, object] = {"layout": settings.layout, "images": str(settings.images)}
+    if settings.masks is not None:
+        data["masks"] = str(settings.masks)
+    if settings.irrelevant_masks is not None:
+        data["irrelevant_masks"] = str(settings.irrelevant_masks)
+    if settings.classes is not None:
+        data["classes"] = list(settings.classes)
+    model = {"name": settings.model, "weights": settings.weights, "image_size": settings.image_size}
+    study = {"format": FORMAT, "seed": settings.seed, "database": settings.database}
+    return tomlkit.dumps({"study": study, "data": data, "model": model})
+
+
+def _samples_csv(samples: Sequence[StudySample], classes: Sequence[str]) -> str:
+    """samples.csv as text. Classes without an image have a row of their own, so that their labels stay."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(["id", "label", "class", "split", "group"])
+    used = {sample.label for sample in samples}
+    for label, name in enumerate(classes):
+        if label not in used:
+            writer.writerow(["", label, name, "", ""])
+    for s in samples:
+        writer.writerow([s.id, s.label, classes[s.label], s.split, s.group])
+    return text.getvalue()
+
+
+def _read_samples(path: Path) -> tuple[tuple[str, ...], tuple[StudySample, ...]]:
+    """Class names in label order, and the samples."""
+    names: dict[int, str] = {}
+    samples = []
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            for row in csv.DictReader(file):
+                names[int(row["label"])] = row["class"]
+                if row["split"] in SPLITS:
+                    samples.append(StudySample(row["id"], int(row["label"]), row["split"], int(row["group"])))
+    except OSError as error:
+        raise VisteerError(f"{path} cannot be read: {error.strerror}") from None
+    except (KeyError, ValueError, csv.Error) as error:
+        raise VisteerError(f"{path} is damaged: {error}") from None
+    if sorted(names) != list(range(len(names))):
+        raise VisteerError(f"{path} is damaged: labels are missing")
+    return tuple(names[label] for label in range(len(names))), tuple(samples)
+
+
+def _database_url(folder: Path, url: str) -> str:
+    """`url` with a relative SQLite path made to count from `folder`."""
+    prefix = "sqlite:///"
+    if url.startswith(prefix) and not url.startswith(prefix + "/"):
+        return f"{prefix}{(folder / url.removeprefix(prefix)).resolve()}"
+    return url

@@ -1,0 +1,101 @@
+"""What is done with regions marked irrelevant."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from visteer.edits.map_edit import MapEdit
+from visteer.errors import VisteerError
+from visteer.steering import SteeringDataset
+from visteer.steering.irrelevant import (
+    donor_rows,
+    draw_donors,
+    draw_fills,
+    replace_irrelevant,
+    transplant,
+)
+
+SIZE = 8
+
+
+def edit(target: np.ndarray, weight: np.ndarray) -> MapEdit:
+    return MapEdit(target, weight, author="test")
+
+
+def square(top: int, left: int, side: int, value: float = 1.0) -> np.ndarray:
+    raster = np.zeros((SIZE, SIZE), np.float32)
+    raster[top : top + side, left : left + side] = value
+    return raster
+
+
+@pytest.fixture
+def data() -> SteeringDataset:
+    """Image 0 marks its corner irrelevant, 1 has a relevant centre over part of it, 2 nothing, 3 everything."""
+    images = np.random.default_rng(0).integers(0, 256, (4, SIZE, SIZE, 3), dtype=np.uint8)
+    edits = {
+        "0": edit(square(0, 0, 0), square(0, 0, 3)),
+        "1": edit(square(1, 1, 5), square(1, 1, 5)),
+        "3": edit(square(0, 0, 0), square(0, 0, SIZE)),
+    }
+    return SteeringDataset(images, [0, 1, 0, 1], ["a", "b"], edits=edits)
+
+
+def test_only_small_marks_are_donors(data):
+    assert donor_rows(data).tolist() == [0]
+
+
+def test_a_transplanted_patch_is_the_donors_and_becomes_irrelevant(data):
+    batch = data.batch([2])
+    changed = transplant(batch, data, torch.tensor([[0, -1, -1]]))
+    donor = data.batch([0]).images[0]
+    assert torch.equal(changed.images[0, :, :3, :3], donor[:, :3, :3])
+    assert torch.equal(changed.images[0, :, 3:], batch.images[0, :, 3:])
+    assert changed.weights[0, :3, :3].eq(1).all()
+    assert changed.targets[0].eq(0).all()
+    assert changed.weights[0, 3:].eq(0).all()
+    assert torch.equal(changed.labels, batch.labels)
+
+
+def test_a_relevant_cell_is_never_covered(data):
+    batch = data.batch([1])
+    changed = transplant(batch, data, torch.tensor([[0, 0, 0]]))
+    assert torch.equal(changed.images[0, :, 1:6, 1:6], batch.images[0, :, 1:6, 1:6])
+    assert torch.equal(changed.targets[0, 1:6, 1:6], batch.targets[0, 1:6, 1:6])
+    assert not torch.equal(changed.images[0, :, 0, :3], batch.images[0, :, 0, :3])
+    assert changed.weights[0, 0, :3].eq(1).all()
+
+
+def test_nothing_drawn_changes_nothing(data):
+    batch = data.batch([0, 1, 2, 3])
+    changed = transplant(batch, data, torch.full((4, 3), -1))
+    assert torch.equal(changed.images, batch.images)
+    assert torch.equal(changed.weights, batch.weights)
+
+
+def test_donors_are_drawn_as_often_as_stated(data):
+    donors = draw_donors(4000, np.array([0]), torch.Generator().manual_seed(0))
+    assert donors.shape == (4000, 3)
+    assert (donors == 0).double().mean().item() == pytest.approx(0.7, abs=0.02)
+
+
+def test_without_a_donor_the_error_says_what_to_do():
+    with pytest.raises(VisteerError, match="mark the shortcut itself"):
+        draw_donors(4, np.empty(0, np.int64), torch.Generator())
+
+
+def test_replacing_fills_the_marked_region_only(data):
+    batch = data.batch([0, 2])
+    changed = replace_irrelevant(batch, torch.tensor([[0.25, 0.5, 0.75], [0.0, 0.0, 0.0]]))
+    assert changed.images[0, :, 0, 0].tolist() == [0.25, 0.5, 0.75]
+    assert torch.equal(changed.images[0, :, 3:], batch.images[0, :, 3:])
+    assert torch.equal(changed.images[1], batch.images[1])
+
+
+def test_fills_are_colours_and_greys():
+    fills = draw_fills(500, torch.Generator().manual_seed(0))
+    grey = (fills[:, 0] == fills[:, 1]) & (fills[:, 1] == fills[:, 2])
+    assert 0.4 < grey.double().mean() < 0.6
+    assert fills.min() >= 0
+    assert fills.max() <= 1

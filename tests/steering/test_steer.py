@@ -1,0 +1,326 @@
+"""The training loop: one forward pass, what each setting does, resuming, processes."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from tests.steering.small_training import small_config, small_data, small_model
+from visteer.attribution import GradCAM, dead_maps
+from visteer.errors import VisteerError
+from visteer.steering import RunFolder, SteeringConfig, SteeringDataset, steer
+
+WORKER = Path(__file__).with_name("small_training.py")
+
+
+def weights_of(model: nn.Module) -> torch.Tensor:
+    return torch.cat([value.double().flatten() for value in model.state_dict().values()])
+
+
+def test_plain_training_learns():
+    model = small_model()
+    run = steer(model, small_data(), small_config(method="none", epochs=15))
+    assert run.history[-1]["train_accuracy"] > 0.9
+    assert run.history[-1]["prediction_loss"] < run.history[0]["prediction_loss"]
+    assert run.history[-1]["attention_loss"] == 0
+
+
+def test_steering_moves_the_maps_into_the_region():
+    losses = {}
+    for gamma in (0.0, 10.0):
+        model = small_model()
+        run = steer(model, small_data(), small_config(gamma=gamma, epochs=8))
+        losses[gamma] = run.history[-1]["attention_loss"]
+    assert losses[10.0] < 0.7 * losses[0.0]
+
+
+def test_one_forward_pass_a_step():
+    model, calls = small_model(), []
+    model.register_forward_hook(lambda *_: calls.append(1))
+    data = small_data()
+    steer(model, data, small_config(epochs=2, batch_size=8))
+    assert len(calls) == 2 * math.ceil(len(data) / 8)
+
+
+def test_every_image_is_seen_once_an_epoch_in_batches_of_nearly_equal_size():
+    model, sizes = small_model(), []
+    model.register_forward_hook(lambda _m, inputs, _o: sizes.append(len(inputs[0])))
+    data = small_data(count=34)
+    steer(model, data, small_config(epochs=1, batch_size=8, method="none"))
+    assert sum(sizes) == 34
+    assert max(sizes) - min(sizes) <= 1
+
+
+def test_accumulation_gives_the_same_weights():
+    results = []
+    for accumulate in (1, 3):
+        model = small_model()
+        steer(model, small_data(), small_config(accumulate=accumulate))
+        results.append(weights_of(model))
+    assert torch.allclose(results[0], results[1], atol=1e-6)
+
+
+def test_same_seed_same_weights_other_seed_others():
+    results = []
+    for seed in (0, 0, 1):
+        model = small_model()
+        steer(model, small_data(), small_config(seed=seed, irrelevant="transplant", augment="strong"))
+        results.append(weights_of(model))
+    assert torch.equal(results[0], results[1])
+    assert not torch.allclose(results[0], results[2], atol=1e-4)
+
+
+def test_global_random_state_and_flags_are_as_before():
+    model = small_model().eval()
+    model[0].weight.requires_grad_(False)
+    before = torch.random.get_rng_state()
+    steer(model, small_data(), small_config(freeze=("3",), epochs=1))
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert not any(module.training for module in model.modules())
+    assert [p.requires_grad for p in model.parameters()] == [False] + [True] * (
+        len(list(model.parameters())) - 1
+    )
+
+
+def test_frozen_modules_do_not_change():
+    model = small_model()
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    steer(model, small_data(), small_config(freeze=("0", "1"), epochs=1))
+    after = model.state_dict()
+    changed = {key.split(".")[0] for key in after if not torch.equal(after[key], before[key])}
+    assert not {"0", "1"} & changed
+    assert changed
+
+
+def test_an_unknown_frozen_module_is_named():
+    with pytest.raises(ValueError, match="no module 'layer9'"):
+        steer(small_model(), small_data(), small_config(freeze=("layer9",)))
+
+
+@pytest.mark.parametrize("irrelevant", ["none", "replace", "transplant"])
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
+def test_every_optimizer_and_treatment_runs(irrelevant, optimizer):
+    run = steer(
+        small_model(),
+        small_data(),
+        small_config(irrelevant=irrelevant, optimizer=optimizer, epochs=1, channels_last=True),
+    )
+    assert math.isfinite(run.history[0]["prediction_loss"])
+    assert run.history[0]["attention_loss"] > 0
+
+
+def test_bf16_trains():
+    run = steer(small_model(), small_data(), small_config(precision="bf16", epochs=4, method="none"))
+    assert run.history[-1]["prediction_loss"] < run.history[0]["prediction_loss"]
+
+
+def test_edits_without_anywhere_to_look_are_skipped_unless_asked_for():
+    data = small_data(region=False)
+    skipped = steer(small_model(), data, small_config(epochs=1))
+    suppressed = steer(small_model(), data, small_config(epochs=1, empty_regions="suppress"))
+    assert skipped.history[0]["attention_loss"] == 0
+    assert suppressed.history[0]["attention_loss"] > 0
+
+
+def test_steering_brings_dead_maps_to_life():
+    """A head that says no to everything has only dead maps; under a plain ReLU none would get a gradient."""
+    data, model = small_data(), small_model()
+    with torch.no_grad():
+        model[-1].weight.copy_(-0.1 * model[-1].weight.abs())
+
+    def share_dead() -> float:
+        with GradCAM(model.eval(), "3") as cam:
+            steered = [row for row in range(len(data)) if row % 5 in (0, 2, 4)]
+            batch = data.batch(steered)
+            return float(dead_maps(cam.maps(model(batch.images), batch.labels)).double().mean())
+
+    assert share_dead() > 0.9
+    steer(model, data, small_config(epochs=15, gamma=10.0))
+    assert share_dead() < 0.1
+
+
+def test_class_weights_make_a_rare_class_count():
+    data = small_data(count=40)
+    labels = np.zeros(40, np.int64)
+    labels[:4] = 1
+    rare = SteeringDataset(data.images, labels, ["a", "b"])
+    recalls = {}
+    for weighting in ("none", "balanced"):
+        model = small_model()
+        steer(model, rare, small_config(method="none", class_weights=weighting, epochs=2))
+        with torch.no_grad():
+            recalls[weighting] = model.eval()(rare.batch(range(4)).images).softmax(1)[:, 1].mean().item()
+    assert recalls["balanced"] > recalls["none"]
+
+
+def test_validation_picks_the_epoch_and_the_model_ends_with_its_weights(tmp_path):
+    scores = iter([0.2, 0.9, 0.4])
+    seen = []
+
+    def validate(model: nn.Module) -> dict[str, float]:
+        seen.append(weights_of(model))
+        return {"f2": next(scores), "auc": 0.5, "epg": math.nan}
+
+    model = small_model()
+    config = small_config(epochs=3, select_by="f2+auc")
+    run = steer(model, small_data(), config, validate, folder=tmp_path / "run")
+    assert (run.best_epoch, run.score) == (2, pytest.approx(0.7))
+    assert torch.equal(weights_of(model), seen[1])
+    assert "val_epg" not in run.history[0]
+
+
+def test_early_stopping():
+    scores = iter([0.5, 0.4, 0.3, 0.2, 0.1])
+    config = small_config(epochs=5, patience=2, select_by="f2")
+    run = steer(small_model(), small_data(), config, lambda _model: {"f2": next(scores)})
+    assert len(run.history) == 3
+    assert run.best_epoch == 1
+
+
+def test_a_score_that_validation_does_not_give_is_named():
+    config = small_config(select_by="f3", epochs=1)
+    with pytest.raises(ValueError, match="f3; validation gives f2"):
+        steer(small_model(), small_data(), config, lambda _model: {"f2": 0.5})
+
+
+def test_a_loss_that_is_no_number_stops_with_the_mend():
+    with pytest.raises(VisteerError, match="lower the learning rate"):
+        steer(small_model(), small_data(), small_config(optimizer="sgd", learning_rate=1e12, epochs=3))
+
+
+def test_nothing_to_steer_with_is_said():
+    data = small_data()
+    without = SteeringDataset(data.images, data.labels, data.class_names)
+    with pytest.raises(VisteerError, match="no edit to steer with"):
+        steer(small_model(), without, small_config())
+
+
+def test_the_run_folder_tells_what_was_done(tmp_path):
+    config = small_config(epochs=2)
+    steer(small_model(), small_data(), config, folder=tmp_path / "run", facts={"start_from": None})
+    folder = RunFolder(tmp_path / "run")
+    described = folder.describe()
+    assert SteeringConfig.from_dict(described["config"]) == config
+    assert described["state"] == "finished"
+    assert len(described["data_digest"]) == 64
+    assert torch.__version__.startswith(described["versions"]["torch"])
+    assert [row["epoch"] for row in folder.history()] == [1, 2]
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [
+        "metrics.jsonl",
+        "model.safetensors",
+        "run.json",
+    ]
+
+
+def test_a_folder_in_use_is_refused(tmp_path):
+    steer(small_model(), small_data(), small_config(epochs=1), folder=tmp_path / "run")
+    with pytest.raises(VisteerError, match="holds a run already"):
+        steer(small_model(), small_data(), small_config(epochs=1), folder=tmp_path / "run")
+    with pytest.raises(VisteerError, match="nothing to resume"):
+        steer(small_model(), small_data(), small_config(epochs=1), folder=tmp_path / "run", resume=True)
+
+
+def test_resuming_on_other_data_is_refused(tmp_path):
+    process = start_worker(tmp_path / "run", epochs=60)
+    wait_for_epochs(tmp_path / "run", 1)
+    kill(process)
+    with pytest.raises(VisteerError, match="have changed"):
+        steer(small_model(), small_data(count=32), small_config(), folder=tmp_path / "run", resume=True)
+
+
+def test_a_killed_run_resumes_to_the_same_weights(tmp_path):
+    """Killed for real, at whatever point it is, and resumed twice: the same as never interrupted."""
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    assert start_worker(whole, epochs=12).wait(timeout=120) == 0
+    process = start_worker(killed, epochs=12)
+    wait_for_epochs(killed, 2)
+    kill(process)
+    finished = len(RunFolder(killed).history())
+    assert finished >= 2
+    assert start_worker(killed, epochs=12, resume=True).wait(timeout=120) == 0
+    assert (killed / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
+    rows = [
+        [{k: v for k, v in row.items() if k != "seconds"} for row in RunFolder(f).history()]
+        for f in (whole, killed)
+    ]
+    assert rows[0] == rows[1]
+
+
+def test_two_processes_give_the_weights_of_one(tmp_path):
+    """Same global batch, edits unevenly spread over the processes, transplanted marks and augmentation."""
+    assert start_worker(tmp_path / "one", epochs=2).wait(timeout=120) == 0
+    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--master-port=0"]
+    command = [
+        *launch,
+        "--rdzv-backend=c10d",
+        "--rdzv-endpoint=localhost:0",
+        str(WORKER),
+        str(tmp_path / "two"),
+        "2",
+    ]
+    subprocess.run(command, check=True, env=worker_environment(), timeout=200, capture_output=True)
+    one, two = small_model(), small_model()
+    RunFolder(tmp_path / "one").load_best(one)
+    RunFolder(tmp_path / "two").load_best(two)
+    assert torch.allclose(weights_of(one), weights_of(two), atol=1e-5)
+    start = small_model()
+    assert not torch.allclose(weights_of(one), weights_of(start), atol=1e-3)
+
+
+def worker_environment() -> dict[str, str]:
+    root = Path(__file__).resolve().parents[2]
+    path = os.pathsep.join([str(root), str(root / "src"), os.environ.get("PYTHONPATH", "")])
+    return {**os.environ, "PYTHONPATH": path, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"}
+
+
+def start_worker(folder: Path, epochs: int, resume: bool = False) -> subprocess.Popen:
+    words = [sys.executable, str(WORKER), str(folder), str(epochs), *(["resume"] if resume else [])]
+    return subprocess.Popen(words, env=worker_environment(), start_new_session=True)
+
+
+def wait_for_epochs(folder: Path, count: int) -> None:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        if (folder / "metrics.jsonl").exists() and len(RunFolder(folder).history()) >= count:
+            return
+        time.sleep(0.02)
+    pytest.fail(f"{folder}: no {count} epochs within two minutes")
+
+
+def kill(process: subprocess.Popen) -> None:
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait(timeout=30)
+
+
+def test_a_cut_off_last_line_of_metrics_is_left_out(tmp_path):
+    (tmp_path / "metrics.jsonl").write_text(json.dumps({"epoch": 1}) + '\n{"epo')
+    assert RunFolder(tmp_path).history() == ({"epoch": 1},)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1]"])
+def test_a_damaged_run_is_named(tmp_path, text):
+    (tmp_path / "run.json").write_text(text)
+    with pytest.raises(VisteerError, match="damaged"):
+        RunFolder(tmp_path).describe()
+
+
+def test_config_changes_make_a_difference_where_they_should():
+    """First order keeps the channel weights constant, so it trains to other weights than second order."""
+    results = []
+    for constant in (False, True):
+        model = small_model()
+        steer(model, small_data(), dataclasses.replace(small_config(), constant_weights=constant))
+        results.append(weights_of(model))
+    assert not torch.allclose(results[0], results[1], atol=1e-4)
