@@ -167,7 +167,7 @@ def _open_from(url: str, partial: Path, origin: Path) -> http.client.HTTPRespons
     return response
 
 
-class _NothingBeyond(Exception):  # noqa: N818 - an answer, not a failure
+class _NothingBeyond(Exception):
     """The server has no bytes from the wanted position on (416)."""
 
 
@@ -205,7 +205,7 @@ def _open(url: str, headers: dict[str, str]) -> http.client.HTTPResponse:
 class _SafeRedirects(request.HTTPRedirectHandler):
     """Follows redirects, but never from https to anything else."""
 
-    def redirect_request(  # noqa: PLR0917 - the signature is given by urllib
+    def redirect_request(
         self,
         req: request.Request,
         fp: IO[bytes],
@@ -316,7 +316,7 @@ def _unpack(archive: Path, top: str, target: Path) -> None:
         shutil.rmtree(unpacking, ignore_errors=True)
 
 
-class _Unsafe(Exception):  # noqa: N818 - a verdict on the archive
+class _Unsafe(Exception):
     """Something in an archive that an honest data set does not hold."""
 
 

@@ -35,7 +35,7 @@ EXTENSIONS = frozenset(
 )
 
 
-class BadImage(VisteerError):  # noqa: N818 - the name that users read
+class BadImage(VisteerError):
     """A file that cannot be used as an image or a mask: `path`, `what` is wrong and how to `mend` it."""
 
     def __init__(self, path: Path, what: str, mend: str) -> None:

@@ -1,18 +1,14 @@
-"""One pass over all files of a data set: what is wrong with them, and the facts that reports need."""
+"""One pass over all files of a data set: what is wrong with them."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from visteer.data.duplicates import make_thumbnail
 from visteer.data.images import MAX_PIXELS, BadImage, decode_image, decode_mask
 from visteer.data.names import show_name
 from visteer.data.sample import Catalogue, Problem, Sample
@@ -21,67 +17,33 @@ from visteer.errors import VisteerError
 Progress = Callable[[int, int], None]
 
 
-@dataclass(frozen=True)
-class ImageFacts:
-    """What one decoded image is like.
-
-    `width` and `height` in pixels, upright. `coverage` is the share of the image inside its united masks,
-    0 to 1, None where nobody annotated it. `thumbnail` (32, 32) uint8 grey, for finding duplicates.
-    """
-
-    width: int
-    height: int
-    coverage: float | None
-    thumbnail: NDArray[np.uint8]
-
-
-@dataclass(frozen=True)
-class Inspection:
-    """`problems` of reading and of decoding; `facts` by id of every image that can be decoded."""
-
-    problems: tuple[Problem, ...]
-    facts: Mapping[str, ImageFacts]
-
-
 def check_files(
     catalogue: Catalogue, progress: Progress | None = None, *, max_pixels: int = MAX_PIXELS
 ) -> tuple[Problem, ...]:
-    """Decode every image and mask and list all problems: the catalogue's own first, then those found now.
+    """Decode every image and mask, on all cores, and list all problems: the catalogue's own first.
 
     A file that cannot be decoded, or a mask whose size is not its image's, is an error. A conversion
     (16-bit, CMYK, EXIF orientation, ...) is a note. `progress(done, total)` is called after each image.
-    """
-    return inspect_files(catalogue, progress, max_pixels=max_pixels).problems
-
-
-def inspect_files(
-    catalogue: Catalogue, progress: Progress | None = None, *, max_pixels: int = MAX_PIXELS
-) -> Inspection:
-    """Decode every image and mask once, on all cores, and keep what `check_files` and reports need.
 
     Example:
         >>> import tempfile
         >>> from PIL import Image
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     Image.new("RGB", (8, 6)).save(Path(folder) / "a.png")
+        ...     Image.new("L", (8, 6)).save(Path(folder) / "a.png")
         ...     sample = Sample("a.png", Path(folder) / "a.png", 0)
-        ...     inspection = inspect_files(Catalogue(Path(folder), ("x",), (sample,)))
-        >>> inspection.problems, inspection.facts["a.png"].width
-        ((), 8)
+        ...     problems = check_files(Catalogue(Path(folder), ("x",), (sample,)))
+        >>> [(problem.severity, problem.path.name) for problem in problems]
+        [('note', 'a.png')]
     """
     problems = dict.fromkeys(catalogue.problems)
-    facts: dict[str, ImageFacts] = {}
     total = len(catalogue.samples)
     with ThreadPoolExecutor(os.cpu_count()) as executor:
-        results = executor.map(partial(_inspect, max_pixels=max_pixels), catalogue.samples)
-        for done, (sample, result) in enumerate(zip(catalogue.samples, results, strict=True), start=1):
-            found, fact = result
+        results = executor.map(partial(_check_sample, max_pixels=max_pixels), catalogue.samples)
+        for done, found in enumerate(results, start=1):
             problems.update(dict.fromkeys(found))
-            if fact is not None:
-                facts[sample.id] = fact
             if progress is not None:
                 progress(done, total)
-    return Inspection(tuple(problems), facts)
+    return tuple(problems)
 
 
 def drop_bad(catalogue: Catalogue, problems: Collection[Problem]) -> Catalogue:
@@ -104,45 +66,34 @@ def _files(sample: Sample) -> tuple[Path, ...]:
     return (sample.image, *(sample.masks or ()), *(sample.irrelevant_masks or ()))
 
 
-def _inspect(sample: Sample, max_pixels: int) -> tuple[list[Problem], ImageFacts | None]:
+def _check_sample(sample: Sample, max_pixels: int) -> list[Problem]:
     problems: list[Problem] = []
-    size: tuple[int, int] | None = None
-    fact = None
+    size: tuple[int, ...] | None = None
     try:
         image = decode_image(sample.image, max_pixels=max_pixels)
     except BadImage as error:
         problems.append(Problem(error.path, error.what, error.mend))
     else:
-        height, width = size = image.pixels.shape[:2]
+        size = image.pixels.shape[:2]
         problems += [_note(sample.image, conversion) for conversion in image.conversions]
-        fact = ImageFacts(width, height, None, make_thumbnail(image.pixels))
         del image  # a large picture need not stay while its masks are decoded
-    region = _united(sample.masks or (), size, problems, max_pixels)
-    _united(sample.irrelevant_masks or (), size, problems, max_pixels)
-    if fact is not None and region is not None:
-        fact = replace(fact, coverage=float(region.mean()))
-    return problems, fact
+    for path in (*(sample.masks or ()), *(sample.irrelevant_masks or ())):
+        problems += _check_mask(path, size, max_pixels)
+    return problems
 
 
-def _united(
-    masks: tuple[Path, ...], size: tuple[int, int] | None, problems: list[Problem], max_pixels: int
-) -> NDArray[np.bool_] | None:
-    """Unite the masks of an image of `size` (height, width); None without a usable one."""
-    region: NDArray[np.bool_] | None = None
-    for path in masks:
-        try:
-            mask = decode_mask(path, max_pixels=max_pixels)
-        except BadImage as error:
-            problems.append(Problem(error.path, error.what, error.mend))
-            continue
-        problems += [_note(path, conversion) for conversion in mask.conversions]
-        if size is not None and mask.region.shape != size:
-            height, width = mask.region.shape
-            what = f"the mask is {width} x {height} pixels, its image {size[1]} x {size[0]}"
-            problems.append(Problem(path, what, "save the mask in the size of its image"))
-            continue
-        region = mask.region if region is None else region | mask.region
-    return region
+def _check_mask(path: Path, size: tuple[int, ...] | None, max_pixels: int) -> list[Problem]:
+    """Problems of one mask of an image of `size` (height, width), None if that cannot be decoded."""
+    try:
+        mask = decode_mask(path, max_pixels=max_pixels)
+    except BadImage as error:
+        return [Problem(error.path, error.what, error.mend)]
+    problems = [_note(path, conversion) for conversion in mask.conversions]
+    if size is not None and mask.region.shape != size:
+        height, width = mask.region.shape
+        what = f"the mask is {width} x {height} pixels, its image {size[1]} x {size[0]}"
+        problems.append(Problem(path, what, "save the mask in the size of its image"))
+    return problems
 
 
 def _note(path: Path, conversion: str) -> Problem:

@@ -45,7 +45,7 @@ BUSY_SECONDS = 30
 IDS_IN_A_QUERY = 500
 
 
-class EditConflict(VisteerError):  # noqa: N818
+class EditConflict(VisteerError):
     """Somebody else has edited the image since: `based_on` is not the `latest` revision of `image_id`."""
 
     def __init__(self, image_id: str, based_on: int, latest: int) -> None:
