@@ -5,9 +5,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.oracles import paper_classification as paper
 from torchmetrics.functional.classification import multiclass_auroc
 
+from tests.oracles import paper_classification as paper
 from visteer.evaluation.bootstrap import resample_counts
 from visteer.evaluation.classification import (
     CLASSIFICATION_FIGURES,

@@ -7,9 +7,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.oracles import paper_localisation as paper
 from torchmetrics.functional.classification import binary_auroc
 
+from tests.oracles import paper_localisation as paper
 from visteer.edits.map_edit import MapEdit, resample_edit
 from visteer.evaluation.localisation import (
     IOU_SWEEP,

@@ -82,35 +82,31 @@ def data_uri(picture: Picture) -> str:
 
 
 def before_after_picture(
-    rows: Sequence[GalleryRow], columns: tuple[str, str, str, str] = ("Image", "Edit", "Before", "After")
+    rows: Sequence[GalleryRow], columns: Sequence[str] = ("Image", "Edit", "Before", "After")
 ) -> Image.Image:
-    """Draw a grid for a README: a row has the image, its edit, and the maps of the first and last run.
+    """Draw a grid to show around: a row has the image, its edit, and one map for each further column.
 
-    Dark text on white in 8-bit RGB; 4 * 256 pixels wide and some margins. Under each map stands what the run
+    Dark text on white in 8-bit RGB; 256 pixels a column and some margins. Under each map stands what the run
     predicts and how surely.
 
     Raises:
-        ValueError: there is no row, or a row has no map.
+        ValueError: there is no row, or a row has not one map for each column after the second.
     """
-    if not rows or any(not row.maps for row in rows):
-        raise ValueError("the picture needs at least one row, and every row at least one map")
+    runs = len(columns) - 2
+    if not rows or runs < 1 or any(len(row.maps) != runs for row in rows):
+        raise ValueError("the picture needs at least one row, and one map for each column after the second")
     margin, gap, header, caption = 24, 10, 34, 34
-    width = 2 * margin + 4 * SIDE + 3 * gap
+    width = 2 * margin + len(columns) * (SIDE + gap) - gap
     page = Image.new("RGB", (width, margin + header + len(rows) * (SIDE + caption) + margin // 2), "white")
     draw = ImageDraw.Draw(page)
-    lefts = [margin + column * (SIDE + gap) for column in range(4)]
+    lefts = [margin + column * (SIDE + gap) for column in range(len(columns))]
     for left, title in zip(lefts, columns, strict=True):
         draw.text((left, margin), shorten(visible_text(title), 22), fill=_INK, font=_font(17, bold=True))
     for index, row in enumerate(rows):
         top = margin + header + index * (SIDE + caption)
-        last = len(row.maps) - 1
-        pictures = (draw_image(row), draw_edit(row), draw_map(row, 0), draw_map(row, last))
-        captions = (
-            shorten(visible_text(row.true_class), 24),
-            "",
-            _prediction(row, 0),
-            _prediction(row, last),
-        )
+        pictures = (draw_image(row), draw_edit(row), *(draw_map(row, run) for run in range(runs)))
+        predictions = (_prediction(row, run) for run in range(runs))
+        captions = (shorten(visible_text(row.true_class), 24), "", *predictions)
         for left, picture, text in zip(lefts, pictures, captions, strict=True):
             if picture is not None:
                 page.paste(Image.fromarray(picture), (left, top))
