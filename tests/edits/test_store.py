@@ -328,6 +328,7 @@ def test_a_folder_without_permission(locked_folder: Path, name: str) -> None:
     ("url", "words"),
     [
         ("study.db", "not a database URL"),
+        ("postgresql://host:port/name", "not a database URL"),
         ("nosuchdatabase://host/name", "cannot use nosuchdatabase://host/name"),
         ("oracle+cx_oracle://me:secret@host/name", "no driver for .*cx_Oracle"),
     ],

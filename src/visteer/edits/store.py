@@ -245,7 +245,7 @@ class EditStore:
                 comment=row.comment,
             )
             damaged = edit.digest != row.digest
-        except (ValueError, zlib.error):
+        except (TypeError, ValueError, zlib.error):
             damaged = True
         if damaged:
             raise VisteerError(
@@ -292,7 +292,7 @@ def _parse(url: str | URL | Path) -> URL:
         return URL.create("sqlite", database=str(url))
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:  # ValueError: the port is no number
         raise VisteerError(
             f"cannot use {url!r} as an edit store: not a database URL; for a file write sqlite:///PATH"
         ) from error
