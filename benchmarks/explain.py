@@ -113,7 +113,7 @@ def describe(device: str) -> str:
 
 def _by_grad_cam(model: torch.nn.Module, layer: torch.nn.Module, images: Tensor) -> float:
     with pytorch_grad_cam.GradCAM(model, [layer]) as cam:
-        return _time(lambda: cam(input_tensor=images), images)
+        return _time(lambda: cam(input_tensor=images, targets=None), images)
 
 
 def _time(run: Callable[[], object], images: Tensor) -> float:

@@ -66,8 +66,8 @@ def test_all_zero_activations_and_gradients_give_no_nan_forward_or_backward(meth
 def test_equals_grad_cam_where_its_added_constants_do_not_count(method: str, head: str) -> None:
     """grad-cam adds 1e-6 and 1e-7 to the denominators of GradCAM++ and XGradCAM, in units of g^2 and of A.
 
-    A head with large weights makes these vanish. A ReLU leaves out activations below 0, for which GradCAM++ is
-    not meant and where grad-cam divides by numbers below 0. The maps are read before grad-cam scales them.
+    A head with large weights makes these vanish. A ReLU leaves out activations below 0, for which GradCAM++
+    is not meant and where grad-cam divides by numbers below 0. Maps are read before grad-cam scales them.
     """
     network = LinearHead()
     network.body.append(nn.ReLU())

@@ -31,9 +31,9 @@ class GradCAM:
     statistics mix the images of a batch, and for a batch of one the channel weights vanish.
 
     Works under autocast, with `channels_last`, and with a model wrapped in `DistributedDataParallel` or by
-    `torch.compile` (open the context before the first call of the compiled model; second order needs a
-    backend that has it, which "inductor" has not). If a layer runs several times in one forward pass, its
-    last output counts.
+    `torch.compile` (open the context before the first call of the compiled model; second order through a
+    compiled head needs a backend that can differentiate twice). If a layer runs several times in one forward
+    pass, its last output counts.
 
     Source: Selvaraju et al., "Grad-CAM", ICCV 2017. Second order: the gradient of a loss on the maps reaches
     the channel weights too, so it trains the head as well as the body.
