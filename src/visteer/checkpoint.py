@@ -1,7 +1,7 @@
 """Checkpoints and training states: the only place that saves weights.
 
 A checkpoint is a safetensors file: tensors, and a JSON header that says which network they belong to. A
-training state is a file of torch.save with tensors and plain values only. Neither can run code when it is read.
+training state is a file of torch.save with tensors and plain values only. Neither runs code when it is read.
 Each is written beside its place, synced to disk and then moved there: a crash leaves the old file or the new
 one. `visteer.models.weights` reads tensors from files, for this module and for `build_classifier`.
 """
@@ -87,9 +87,9 @@ def load_checkpoint(path: str | Path, model: ModelT) -> Checkpoint[ModelT]: ...
 def load_checkpoint(path: str | Path, model: nn.Module | None = None) -> Checkpoint[Any]:
     """The model in the file `path`: rebuilt, or its weights loaded into `model`.
 
-    A rebuilt model is a `Classifier` on the CPU, in training mode, with the dtypes of the file; torch's random
-    state is left as it was. A given `model` keeps its device, dtypes and mode, and after an error its weights
-    too; DistributedDataParallel and torch.compile may wrap it.
+    A rebuilt model is a `Classifier` on the CPU, in training mode, with the dtypes of the file; torch's
+    random state is left as it was. A given `model` keeps its device, dtypes and mode, and after an error its
+    weights too; DistributedDataParallel and torch.compile may wrap it.
 
     Raises:
         VisteerError: the file is missing, damaged, not a checkpoint, or of a newer visteer; it does not fit

@@ -2,9 +2,9 @@
 
 The choice is a table by architecture family, read without a forward pass. The rule behind each line is: the
 module whose output the global pooling consumes. It lies after the last BatchNorm, residual addition and
-activation, so in evaluation and training alike no statistics of other images enter between it and the
-logits, and with global average pooling and one linear layer behind it Grad-CAM has a closed form. The last
-convolution by module order is a different layer: it lies before its BatchNorm and its residual addition.
+activation, so that in training too no statistics of other images enter between it and the logits, and with
+global average pooling and one linear layer behind it Grad-CAM has a closed form. The last convolution by
+module order is a different layer: it lies before its BatchNorm and its residual addition.
 
 Three families need a reason of their own:
 
@@ -13,7 +13,8 @@ Three families need a reason of their own:
   AlexNet so has a 3 x 3 grid at 64 px, where the pooled one is a single cell.
 - torchvision's DenseNet applies the last ReLU as a function, in place, so no module has its output. The layer
   is `features`, whose last part is the BatchNorm `norm5`: the ReLU behind it only cuts negative values.
-- timm's MobileNetV3 pools before its last 1 x 1 convolution, so the layer is `blocks`.
+- timm's MobileNetV3 pools before its last 1 x 1 convolution, so the layer is `blocks`. (In MobileNetV4 a
+  BatchNorm follows that convolution: the one case here where images of a batch mix behind the layer.)
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,7 +72,10 @@ def read_pickled(path: Path) -> object:
         VisteerError: the file is missing or damaged, or holds anything that only code could rebuild.
     """
     try:
-        content: object = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            # What matters is whether the file can be read, and that is reported as an error.
+            warnings.filterwarnings("ignore", message="Detected pickle protocol")
+            content: object = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise VisteerError(f"cannot read {path}: {error.strerror or error}") from error
     except pickle.UnpicklingError as error:
@@ -104,7 +108,7 @@ def load_tensors(
             lists them after `source`.
     """
     expected = module.state_dict()
-    optional = {*optional, *(name for name in expected if name.endswith(".num_batches_tracked"))}
+    optional = {*optional, *(name for name in expected if name.rpartition(".")[2] == "num_batches_tracked")}
     faults = {
         "missing": [name for name in expected if name not in tensors and name not in optional],
         "unknown": [name for name in tensors if name not in expected],
