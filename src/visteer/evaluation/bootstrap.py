@@ -39,7 +39,7 @@ def resample_counts(
     """
     if n < 1 or resamples < 1:
         raise ValueError(f"a bootstrap needs at least 1 image and 1 resample, got {n} and {resamples}")
-    members = np.arange(n) if groups is None else _group_rows(groups, n)
+    members = np.arange(n) if groups is None else group_rows(groups, n)
     units = int(members.max()) + 1
     rng = np.random.default_rng(seed)
     drawn = rng.integers(0, units, size=(resamples, units))
@@ -95,15 +95,15 @@ def percentile_figure(value: float, resampled: Floats, level: float = 0.95) -> F
     A value that is NaN has no interval. Source: B. Efron, "Bootstrap methods", Ann. Statist. 7, 1979.
 
     Example:
-        >>> percentile_figure(0.5, np.linspace(0, 1, 101))
-        Figure(value=0.5, low=0.025, high=0.975)
+        >>> percentile_figure(20.0, np.arange(41.0))
+        Figure(value=20.0, low=1.0, high=39.0)
     """
     defined = resampled[np.isfinite(resampled)]
     if math.isnan(value) or not len(defined):
         return Figure(value, math.nan, math.nan)
     tail = (1 - level) / 2
     low, high = np.quantile(defined, [tail, 1 - tail])
-    return Figure(float(value), round(float(low), 12), round(float(high), 12))
+    return Figure(float(value), float(low), float(high))
 
 
 def divide(numerator: ArrayLike, denominator: ArrayLike) -> Floats:
@@ -118,8 +118,17 @@ def divide(numerator: ArrayLike, denominator: ArrayLike) -> Floats:
     return quotient
 
 
-def _group_rows(groups: Sequence[object] | NDArray[np.generic], n: int) -> NDArray[np.intp]:
+def group_rows(groups: Sequence[object] | NDArray[np.generic], n: int) -> NDArray[np.int64]:
+    """Turn `n` labels into numbers: (n,) int64 from 0, equal where the labels are.
+
+    Raises:
+        ValueError: there are not `n` labels.
+
+    Example:
+        >>> group_rows(["b", "a", "b"], 3)
+        array([1, 0, 1])
+    """
     names = np.asarray(groups)
     if names.shape != (n,):
         raise ValueError(f"groups must hold one label for each of the {n} images, got shape {names.shape}")
-    return np.unique(names, return_inverse=True)[1]
+    return np.unique(names, return_inverse=True)[1].astype(np.int64)

@@ -6,8 +6,7 @@ replaced, and the change of the predicted probabilities is the evidence.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from typing import Literal
 
 import numpy as np
@@ -23,26 +22,12 @@ Region = Literal["irrelevant", "relevant"]
 Progress = Callable[[int, int], None]
 
 REGIONS: tuple[Region, ...] = ("irrelevant", "relevant")
-REPLACEMENTS = ("other_image", "noise", "blur", "image_mean", "inpainting")
+REPLACEMENTS = ("another image", "noise", "blur", "image mean", "in-painting")
 MEASURES = ("flips", "probability_change", "accuracy")
 MOST_OF_THE_IMAGE = 0.99
 
 # In-painting reads its tensors many times: a few images at once stay in the processor's cache.
 _IMAGES_AT_ONCE = 4
-
-
-@dataclass(frozen=True)
-class Interventions:
-    """What replacing regions does to the predictions, image by image.
-
-    `scores`: `score_name(region, replacement, measure)` -> (n,) float64 in [0, 1], NaN for images without
-    such a region. `images`: region -> images that were changed. `left_out`: region -> images whose region
-    covers 99 % of the image or more: to replace it is to replace the image, which says nothing.
-    """
-
-    scores: Mapping[str, Floats]
-    images: Mapping[Region, int]
-    left_out: Mapping[Region, int]
 
 
 def score_name(region: Region, replacement: str, measure: str) -> str:
@@ -52,10 +37,10 @@ def score_name(region: Region, replacement: str, measure: str) -> str:
     "reliance_relevant".
 
     Example:
-        >>> score_name("irrelevant", "other_image", "probability_change")
+        >>> score_name("irrelevant", "another image", "probability_change")
         'reliance_irrelevant'
     """
-    if (replacement, measure) == ("other_image", "probability_change"):
+    if (replacement, measure) == ("another image", "probability_change"):
         return f"reliance_{region}"
     return f"{region}/{replacement}/{measure}"
 
@@ -70,7 +55,7 @@ def intervene(
     draws: int = 4,
     seed: int = 0,
     progress: Progress | None = None,
-) -> Interventions:
+) -> dict[str, Floats]:
     """Replace the irrelevant region of each image, then the relevant one, and compare the predictions.
 
     Measures of image i, with p the probabilities before and q those after:
@@ -79,13 +64,13 @@ def intervene(
     - `flips`: 1 if another class becomes the largest;
     - `accuracy`: 1 if the largest of q is the true class.
 
-    **Reliance** on a region is the probability change under `other_image`, averaged over `draws` donors. The
-    donor's content at the same place is what images of this kind hold there, so a model that reads nothing
-    from the region has no reason to change its mind. Noise, blur, a flat colour and in-painting also show the
-    model something it never saw: it may change its mind without having used the region. They are reported
-    beside it, not mixed in. Every second donor is of another class, the others are any other image: a
-    shortcut that agrees with the class would hide among donors of the same class. The limits: the border of a
-    pasted region is a new edge; and if no image holds the shortcut, nothing can be seen, so test on images
+    **Reliance** on a region is the probability change under "another image", averaged over `draws` donors.
+    The donor's content at the same place is what images of this kind hold there, so a model that reads
+    nothing from the region has no reason to change its mind. Noise, blur, a flat colour and in-painting also
+    show the model something it never saw: it may change its mind without having used the region. They are
+    reported beside it, not mixed in. Every second donor is of another class, the others are any other image:
+    a shortcut that agrees with the class would hide among donors of the same class. The limits: the border of
+    a pasted region is a new edge; and if no image holds the shortcut, nothing can be seen, so test on images
     that have it.
 
     Donors and noise depend on the data and `seed` only, not on the model or the batch size: two models are
@@ -97,9 +82,13 @@ def intervene(
         probabilities: (n, C) float64, the model's for the unchanged images.
         batch_size: images a forward pass.
         device: where the model is.
-        draws: donors an image; at least 1. Data of one image have no donor: `other_image` is NaN.
+        draws: donors an image; at least 1. Data of one image have no donor: "another image" is NaN.
         seed: of donors and noise.
-        progress: called with (images done, images to do).
+        progress: called with (images done, images to do); an image with two regions counts twice.
+
+    Returns:
+        `score_name(region, replacement, measure)` -> (n,) float64 in [0, 1], NaN for images without such a
+        region and for those that `rows_to_change` leaves out.
 
     Raises:
         ValueError: `draws` is below 1 or `probabilities` has another length than the data.
@@ -117,7 +106,7 @@ def intervene(
         >>> edit = MapEdit(np.zeros((4, 4)), weight, author="Ada")
         >>> data = SteeringDataset(images, [0, 1], ["white", "black"], edits={"0": edit})
         >>> before = ReadsTheCorner()(data.batch([0, 1]).images).softmax(dim=1).double().numpy()
-        >>> intervene(ReadsTheCorner(), data, before).scores["reliance_irrelevant"].round(2)
+        >>> intervene(ReadsTheCorner(), data, before)["reliance_irrelevant"].round(2)
         array([ 1., nan])
     """
     if draws < 1:
@@ -126,7 +115,7 @@ def intervene(
         raise ValueError(f"{len(data)} images, but probabilities of {len(probabilities)}")
     names = [score_name(r, how, measure) for r in REGIONS for how in REPLACEMENTS for measure in MEASURES]
     scores = {name: np.full(len(data), np.nan) for name in names}
-    rows, left_out = _rows_to_change(data)
+    rows, _ = rows_to_change(data)
     donors = draw_donors(data.labels, draws, seed)
     total, done = sum(len(r) for r in rows.values()), 0
     for region in REGIONS:
@@ -142,7 +131,37 @@ def intervene(
             done += len(chosen)
             if progress is not None:
                 progress(done, total)
-    return Interventions(scores, {r: len(rows[r]) for r in REGIONS}, left_out)
+    return scores
+
+
+def rows_to_change(data: SteeringDataset) -> tuple[dict[Region, NDArray[np.int64]], dict[Region, int]]:
+    """Find the images whose regions can be replaced, and count the others.
+
+    Returns:
+        region -> rows of the images that have such a region, ascending; and region -> how many images are
+        left out because it covers 99 % of the image or more. To replace that is to replace the image, which
+        says nothing about a region.
+
+    Example:
+        >>> from visteer.edits.map_edit import MapEdit
+        >>> edits = {"0": MapEdit([[1.0, 0.0]], [[1.0, 1.0]], author="Ada")}
+        >>> edits["2"] = MapEdit([[0.0, 0.0]], [[1.0, 1.0]], author="Ada")
+        >>> data = SteeringDataset(np.zeros((3, 4, 4, 3), np.uint8), [0, 0, 1], ["a", "b"], edits=edits)
+        >>> rows, left_out = rows_to_change(data)
+        >>> rows["irrelevant"].tolist(), rows["relevant"].tolist(), left_out
+        ([0], [0], {'irrelevant': 1, 'relevant': 0})
+    """
+    rows: dict[Region, list[int]] = {region: [] for region in REGIONS}
+    left_out: dict[Region, int] = dict.fromkeys(REGIONS, 0)
+    for row in data.edited:
+        targets, weights = data.edit_arrays(np.array([row]))
+        for region, mask in region_masks(torch.from_numpy(targets), torch.from_numpy(weights)).items():
+            covered = float(mask.float().mean())
+            if covered >= MOST_OF_THE_IMAGE:
+                left_out[region] += 1
+            elif covered > 0:
+                rows[region].append(int(row))
+    return {region: np.array(found, dtype=np.int64) for region, found in rows.items()}, left_out
 
 
 def region_masks(targets: Tensor, weights: Tensor) -> dict[Region, Tensor]:
@@ -244,21 +263,6 @@ def harmonic_inpainting(images: Tensor, masks: Tensor, cycles: int = 4) -> Tenso
     return torch.cat([_inpainted(images[part], masks[part][:, None], cycles) for part in parts])
 
 
-def _rows_to_change(data: SteeringDataset) -> tuple[dict[Region, NDArray[np.int64]], dict[Region, int]]:
-    """Find the images whose regions can be replaced, and count the regions that cover too much."""
-    rows: dict[Region, list[int]] = {region: [] for region in REGIONS}
-    left_out: dict[Region, int] = dict.fromkeys(REGIONS, 0)
-    for row in data.edited:
-        targets, weights = data.edit_arrays(np.array([row]))
-        for region, mask in region_masks(torch.from_numpy(targets), torch.from_numpy(weights)).items():
-            covered = float(mask.float().mean())
-            if covered >= MOST_OF_THE_IMAGE:
-                left_out[region] += 1
-            elif covered > 0:
-                rows[region].append(int(row))
-    return {region: np.array(found, dtype=np.int64) for region, found in rows.items()}, left_out
-
-
 def _changed_images(
     data: SteeringDataset,
     batch: SteeringBatch,
@@ -271,13 +275,13 @@ def _changed_images(
     """Yield the batch's images with the masked pixels replaced: once, or once for each column of donors."""
     images = batch.images
     contents: Iterator[Tensor]
-    if replacement == "other_image":
+    if replacement == "another image":
         contents = (data.batch(column, images.device).images for column in donors.T)
     elif replacement == "noise":
         contents = iter([uniform_noise(images, batch.indices.cpu().numpy(), seed)])
     elif replacement == "blur":
         contents = iter([strong_blur(images)])
-    elif replacement == "image_mean":
+    elif replacement == "image mean":
         contents = iter([images.mean(dim=(2, 3), keepdim=True)])
     else:
         contents = iter([harmonic_inpainting(images, masks)])
