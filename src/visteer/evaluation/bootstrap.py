@@ -95,8 +95,9 @@ def percentile_figure(value: float, resampled: Floats, level: float = 0.95) -> F
     A value that is NaN has no interval. Source: B. Efron, "Bootstrap methods", Ann. Statist. 7, 1979.
 
     Example:
-        >>> percentile_figure(20.0, np.arange(41.0))
-        Figure(value=20.0, low=1.0, high=39.0)
+        >>> figure = percentile_figure(20.0, np.arange(41.0))
+        >>> figure.value, round(figure.low, 6), round(figure.high, 6)
+        (20.0, 1.0, 39.0)
     """
     defined = resampled[np.isfinite(resampled)]
     if math.isnan(value) or not len(defined):
