@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 from visteer.attribution.explain import explain_images
@@ -297,3 +298,28 @@ def test_a_name_stays_in_its_folder(result, tmp_path):
 
 def test_infinite_is_no_number_in_json():
     assert Figure(math.inf, 0.0, math.nan).to_json() == {"value": None, "low": 0.0, "high": None}
+
+
+@pytest.mark.real_data
+def test_busi_masks_of_real_images(real_data):
+    """Lesions have a region; a normal breast is irrelevant all over, so replacing it says nothing."""
+    images, edits = [], {}
+    for kind in ("benign", "malignant", "normal"):
+        folder = real_data / "busi" / "Dataset_BUSI_with_GT" / kind
+        for picture in sorted(p for p in folder.iterdir() if "_mask" not in p.name)[:4]:
+            with Image.open(picture) as opened:
+                images.append(np.asarray(opened.convert("RGB").resize((64, 64))))
+            with Image.open(picture.with_name(f"{picture.stem}_mask.png")) as opened:
+                lesion = np.asarray(opened.convert("L")) > 127
+            edits[str(len(images) - 1)] = MapEdit(lesion, np.ones(lesion.shape), author="BUSI")
+    data = SteeringDataset(np.stack(images), np.repeat([0, 1, 2], 4), ["b", "m", "n"], edits=edits)
+    found = evaluate(small_net(), data, layer="2", resamples=50)
+    assert found.counts["with_region"] == found.counts["with_relevant"] == 8
+    assert found.counts["with_irrelevant"] == 12
+    assert found.counts["irrelevant_left_out"] >= 4
+    scores = found.per_image.scores
+    assert np.isfinite(scores["epg"]).tolist() == [True] * 8 + [False] * 4
+    lesion_share = (data.batch(np.arange(8)).targets >= 0.5).float().mean(dim=(1, 2)).numpy()
+    chance = np.abs(scores["epg"][:8] - lesion_share)
+    assert (chance < 0.35).all()  # random weights look nearly everywhere
+    assert np.isfinite(found.interventions["reliance_relevant"].value)

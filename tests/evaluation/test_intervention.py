@@ -121,6 +121,30 @@ def test_scores_are_those_of_replacing_by_hand(shortcut_net, test_images):
     assert scores["irrelevant/another image/flips"] == pytest.approx(np.mean(flips, axis=0))
 
 
+def test_what_is_relevant_in_a_donor_is_not_pasted_as_background():
+    """The net reads the brightest pixel: a lesion at another place in each image, all else irrelevant."""
+
+    class Brightest(nn.Module):
+        def forward(self, images):
+            top = 20 * images.amax(dim=(1, 2, 3))
+            return torch.stack([top, 10 - top], dim=1)
+
+    images, edits = np.zeros((6, 8, 8, 3), np.uint8), {}
+    for i in range(6):
+        target = np.zeros((8, 8))
+        target[i, i] = 1
+        images[i, i, i] = 40 * i
+        edits[str(i)] = MapEdit(target, np.ones((8, 8)), author="Ada")
+    data = SteeringDataset(images, [0, 0, 0, 1, 1, 1], ["dark", "bright"], edits=edits)
+    found = intervene(Brightest(), data, predicted(Brightest(), data))
+    assert found["reliance_irrelevant"] == pytest.approx(np.zeros(6), abs=1e-9)
+    assert found["reliance_relevant"].max() > 0.5
+    del edits["5"]  # nobody marked the brightest lesion: it is pasted
+    data = SteeringDataset(images, data.labels, data.class_names, edits=edits)
+    found = intervene(Brightest(), data, predicted(Brightest(), data))
+    assert np.nanmax(found["reliance_irrelevant"]) > 0.05
+
+
 def test_the_batch_size_changes_nothing(shortcut_net, test_images):
     before = predicted(shortcut_net, test_images)
     first, second = (intervene(shortcut_net, test_images, before, batch_size=b) for b in (80, 7))

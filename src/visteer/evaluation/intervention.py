@@ -73,6 +73,10 @@ def intervene(
     a pasted region is a new edge; and if no image holds the shortcut, nothing can be seen, so test on images
     that have it.
 
+    Where the donor's own edit says "relevant", the irrelevant region of the image keeps its content: a second
+    lesion pasted beside the first would be evidence, not background. What nobody marked in a donor is
+    pasted.
+
     Donors and noise depend on the data and `seed` only, not on the model or the batch size: two models are
     asked the same questions.
 
@@ -122,9 +126,8 @@ def intervene(
         for start in range(0, len(rows[region]), batch_size):
             chosen = rows[region][start : start + batch_size]
             batch = data.batch(chosen, device)
-            masks = region_masks(batch.targets, batch.weights)[region]
             for how in REPLACEMENTS:
-                changes = _changed_images(data, batch, masks, how, donors=donors[chosen], seed=seed)
+                changes = _changed_images(data, batch, region, how, donors=donors[chosen], seed=seed)
                 after = [_predict(model, changed) for changed in changes]
                 for measure, values in _measure(probabilities[chosen], after, data.labels[chosen]).items():
                     scores[score_name(region, how, measure)][chosen] = values
@@ -266,27 +269,32 @@ def harmonic_inpainting(images: Tensor, masks: Tensor, cycles: int = 4) -> Tenso
 def _changed_images(
     data: SteeringDataset,
     batch: SteeringBatch,
-    masks: Tensor,
+    region: Region,
     replacement: str,
     *,
     donors: NDArray[np.int64],
     seed: int,
 ) -> Iterator[Tensor]:
-    """Yield the batch's images with the masked pixels replaced: once, or once for each column of donors."""
+    """Yield the batch's images with the region replaced: once, or once for each column of donors."""
     images = batch.images
-    contents: Iterator[Tensor]
+    masks = region_masks(batch.targets, batch.weights)[region]
     if replacement == "another image":
-        contents = (data.batch(column, images.device).images for column in donors.T)
-    elif replacement == "noise":
-        contents = iter([uniform_noise(images, batch.indices.cpu().numpy(), seed)])
+        for column in donors.T:
+            other = data.batch(column, images.device)
+            pasted = masks
+            if region == "irrelevant":
+                pasted = masks & ~region_masks(other.targets, other.weights)["relevant"]
+            yield torch.where(pasted[:, None], other.images, images)
+        return
+    if replacement == "noise":
+        content = uniform_noise(images, batch.indices.cpu().numpy(), seed)
     elif replacement == "blur":
-        contents = iter([strong_blur(images)])
+        content = strong_blur(images)
     elif replacement == "image mean":
-        contents = iter([images.mean(dim=(2, 3), keepdim=True)])
+        content = images.mean(dim=(2, 3), keepdim=True)
     else:
-        contents = iter([harmonic_inpainting(images, masks)])
-    for content in contents:
-        yield torch.where(masks[:, None], content, images)
+        content = harmonic_inpainting(images, masks)
+    yield torch.where(masks[:, None], content, images)
 
 
 def _predict(model: nn.Module, images: Tensor) -> Floats:
