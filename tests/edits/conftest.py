@@ -7,8 +7,13 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from visteer.edits.map_edit import MapEdit, from_steps
+
+# The machine may be busy: how long one example takes says nothing.
+settings.register_profile("visteer", deadline=None)
+settings.load_profile("visteer")
 
 
 @pytest.fixture

@@ -67,7 +67,7 @@ def test_what_is_appended_comes_back_equal(store: EditStore, url: str, make_edit
         assert again.authors() == ("Ada", "Eve", "Zoë")
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.lists(
         st.tuples(
@@ -100,6 +100,7 @@ def test_latest_of_some_images(store: EditStore, make_edit: MakeEdit) -> None:
     assert store.append_many(dict.fromkeys(reversed(names), edit)) == dict.fromkeys(names, 1)
     assert store.append("0007.png", make_edit(7)) == 2
     assert list(store.latest()) == names
+    assert store.image_ids() == tuple(names)
     assert list(store.latest([*reversed(names), "unknown.png"])) == names
     assert store.latest(["0007.png"]) == {"0007.png": replace(make_edit(7), revision=2)}
     assert store.latest([]) == {}
@@ -109,6 +110,7 @@ def test_what_is_not_there(store: EditStore) -> None:
     assert store.latest() == {}
     assert store.history("a.png") == ()
     assert store.count() == 0
+    assert store.image_ids() == ()
     assert store.authors() == ()
     with pytest.raises(VisteerError, match=r"a\.png has no edit with revision 3"):
         store.get("a.png", 3)

@@ -45,7 +45,7 @@ BUSY_SECONDS = 30
 IDS_IN_A_QUERY = 500
 
 
-class EditConflict(VisteerError):  # noqa: N818
+class EditConflict(VisteerError):
     """Somebody else has edited the image since: `based_on` is not the `latest` revision of `image_id`."""
 
     def __init__(self, image_id: str, based_on: int, latest: int) -> None:
@@ -185,6 +185,11 @@ class EditStore:
         for _, edit in self._edits(query):
             return edit
         raise VisteerError(f"{image_id} has no edit with revision {revision} in {self._name}")
+
+    def image_ids(self) -> tuple[str, ...]:
+        """Name every image that has an edit, sorted."""
+        with self._reading() as connection:
+            return tuple(sorted(connection.execute(select(images.c.name)).scalars()))
 
     def count(self) -> int:
         """Count the revisions of all images."""

@@ -1,0 +1,159 @@
+"""What steering costs: a plain step, a steered step, and a step of the published design, interleaved in one run.
+
+The published design makes the map by a second forward pass through captum's LayerGradCam, at image resolution; as
+published its channel weights are constants in the loss. Times are medians of interleaved rounds. Peak memory is the
+growth of the resident set over the first steps, each variant in a process of its own.
+
+    python benchmarks/steering_step.py [--rounds 7] [--batch 8] [--quick]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Callable
+
+import torch
+from captum.attr import LayerGradCam
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torchvision.models import resnet18, resnet50
+
+from visteer import GradCAM, attention_mse_loss, find_target_layer, normalize_maps
+from visteer.steering.steer import computes_bf16
+
+NETWORKS: dict[str, Callable[..., nn.Module]] = {"resnet18": resnet18, "resnet50": resnet50}
+SIZES = (128, 224)
+VARIANTS = ("plain", "steered", "published")
+CLASSES = 3
+GAMMA = 10.0
+
+
+class Bench:
+    """One network, its optimiser and a batch; `step` trains one step of a variant."""
+
+    def __init__(self, network: str, size: int, batch: int) -> None:
+        torch.manual_seed(0)
+        self.model = NETWORKS[network](num_classes=CLASSES).train()
+        self.images = torch.rand((batch, 3, size, size))
+        self.labels = torch.arange(batch) % CLASSES
+        self.targets = torch.zeros((batch, size, size))
+        self.targets[:, size // 4 : size // 2, size // 4 : size // 2] = 1
+        self.weights = torch.ones_like(self.targets)
+        self.layer = find_target_layer(self.model)
+        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=1e-4, momentum=0.9)
+
+    def step(self, variant: str) -> None:
+        """Train one step."""
+        loss = getattr(self, f"_{variant}")()
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+
+    def _plain(self) -> Tensor:
+        return F.cross_entropy(self.model(self.images), self.labels)
+
+    def _steered(self) -> Tensor:
+        with GradCAM(self.model, self.layer) as cam:
+            logits = self.model(self.images)
+            maps = cam.maps(logits, self.labels, create_graph=True)
+        attention = attention_mse_loss(maps, self.targets, self.weights)
+        return F.cross_entropy(logits, self.labels) + GAMMA * attention
+
+    def _published(self) -> Tensor:
+        logits = self.model(self.images)
+        layer = self.model.get_submodule(self.layer)
+        maps = LayerGradCam(self.model, layer).attribute(self.images, self.labels, relu_attributions=True)
+        maps = F.interpolate(maps, self.images.shape[2:], mode="bicubic").clamp_min(0)[:, 0]
+        attention = F.mse_loss(normalize_maps(maps), self.targets)
+        return F.cross_entropy(logits, self.labels) + GAMMA * attention
+
+    def bf16_step(self) -> None:
+        """A plain step in bf16, channels last."""
+        with torch.autocast("cpu", torch.bfloat16):
+            logits = self.model(self.images)
+        loss = F.cross_entropy(logits.float(), self.labels)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+
+
+def medians(steps: dict[str, Callable[[], None]], rounds: int) -> dict[str, float]:
+    """The median seconds of each step, run in turn, after one warm-up of each."""
+    times: dict[str, list[float]] = {name: [] for name in steps}
+    for count in range(rounds + 1):
+        for name, step in steps.items():
+            start = time.perf_counter()
+            step()
+            if count:
+                times[name].append(time.perf_counter() - start)
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def peak_memory(network: str, size: int, batch: int, variant: str) -> int:
+    """How much the resident set grows over three steps, in a process of its own, in KiB."""
+    words = [sys.executable, __file__, "--memory-of", f"{network},{size},{batch},{variant}"]
+    result = subprocess.run(words, check=True, capture_output=True, text=True)
+    return int(result.stdout)
+
+
+def grow(network: str, size: int, batch: int, variant: str) -> int:
+    """The growth of this process over three steps, in KiB."""
+    bench = Bench(network, size, batch)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for _ in range(3):
+        bench.step(variant)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+
+
+def measure(network: str, size: int, batch: int, rounds: int) -> dict[str, object]:
+    """Times and memory of one network at one size, as ratios to the plain step."""
+    bench = Bench(network, size, batch)
+    steps: dict[str, Callable[[], None]] = {v: (lambda v=v: bench.step(v)) for v in VARIANTS}
+    seconds = medians(steps, rounds)
+    memory = {variant: peak_memory(network, size, batch, variant) for variant in VARIANTS}
+    row: dict[str, object] = {"network": network, "size": size, "plain_ms": round(seconds["plain"] * 1000, 1)}
+    for variant in VARIANTS[1:]:
+        row[f"{variant}_time"] = round(seconds[variant] / seconds["plain"], 3)
+        row[f"{variant}_memory"] = round(memory[variant] / memory["plain"], 3)
+    return row
+
+
+def measure_bf16(batch: int, rounds: int) -> dict[str, object]:
+    """A plain step of ResNet-50 at 224 px in bf16 and channels last against fp32."""
+    plain, fast = Bench("resnet50", 224, batch), Bench("resnet50", 224, batch)
+    fast.model.to(memory_format=torch.channels_last)
+    fast.images = fast.images.contiguous(memory_format=torch.channels_last)
+    seconds = medians({"fp32": lambda: plain.step("plain"), "bf16": fast.bf16_step}, rounds)
+    native = computes_bf16(torch.device("cpu"))
+    return {"bf16_channels_last_time": round(seconds["bf16"] / seconds["fp32"], 3), "native_bf16": native}
+
+
+def main() -> None:
+    """Measure and print one JSON line a network and size."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--quick", action="store_true", help="ResNet-18 at 128 px only")
+    parser.add_argument("--memory-of", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    warnings.filterwarnings("ignore", category=UserWarning)
+    if options.memory_of:
+        network, size, batch, variant = options.memory_of.split(",")
+        print(grow(network, int(size), int(batch), variant))
+        return
+    cases = [(n, s) for n in NETWORKS for s in SIZES]
+    for network, size in cases[:1] if options.quick else cases:
+        print(json.dumps(measure(network, size, options.batch, options.rounds)), flush=True)
+    if not options.quick:
+        print(json.dumps(measure_bf16(options.batch, options.rounds)))
+
+
+if __name__ == "__main__":
+    main()
