@@ -22,7 +22,7 @@ def replacing(path: Path) -> Iterator[Path]:
         >>> target.read_text()
         'new'
     """
-    partial = path.with_name(path.name + ".partial")
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         yield partial
         with partial.open("rb+") as file:

@@ -9,7 +9,6 @@ one. `visteer.models.weights` reads tensors from files, for this module and for 
 from __future__ import annotations
 
 import io
-import os
 from collections import Counter, OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ import safetensors.torch
 import torch
 from torch import nn
 
+from visteer.atomic import replacing
 from visteer.errors import VisteerError
 from visteer.models.build import Classifier, create_backbone
 from visteer.models.header import FORMAT, CheckpointHeader, ClassifierHeader
@@ -210,13 +210,8 @@ def _check_plain(value: object, place: str) -> None:
 
 def _write(path: Path, content: bytes) -> None:
     """Write beside `path`, sync to disk, and move into place."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
+        with replacing(path) as partial:
+            partial.write_bytes(content)
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise VisteerError(f"cannot write {path}: {error.strerror or error}") from error

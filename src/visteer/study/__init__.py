@@ -1,1 +1,51 @@
 """A study on disk, and the stages run on it."""
+
+from visteer.study.edits import Outside, export_edits, import_drawn, import_regions
+from visteer.study.edits import Source as EditSource
+from visteer.study.reporting import runs_to_report, save_explanation_sheet, write_report
+from visteer.study.setup import BadFiles, NewStudy, OnBad, make_study
+from visteer.study.stages import (
+    ExplainedSplit,
+    Reporting,
+    chosen_irrelevant,
+    compare_runs,
+    default_selection,
+    evaluate_run,
+    explain_run,
+    finished_runs,
+    load_run,
+    save_explanation,
+    train_run,
+    variant_dataset,
+)
+from visteer.study.study import Layout, Study, StudySettings
+
+__all__ = [
+    "BadFiles",
+    "EditSource",
+    "ExplainedSplit",
+    "Layout",
+    "NewStudy",
+    "OnBad",
+    "Outside",
+    "Reporting",
+    "Study",
+    "StudySettings",
+    "chosen_irrelevant",
+    "compare_runs",
+    "default_selection",
+    "evaluate_run",
+    "explain_run",
+    "export_edits",
+    "finished_runs",
+    "import_drawn",
+    "import_regions",
+    "load_run",
+    "make_study",
+    "runs_to_report",
+    "save_explanation",
+    "save_explanation_sheet",
+    "train_run",
+    "variant_dataset",
+    "write_report",
+]

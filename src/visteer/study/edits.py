@@ -132,5 +132,5 @@ def _united(paths: tuple[Path, ...] | None) -> NDArray[np.bool_] | None:
     """The union of the masks in `paths`; None where there is no mask."""
     if not paths:
         return None
-    masks = [read_mask(path) for path in paths]
-    return np.logical_or.reduce(masks)
+    united: NDArray[np.bool_] = np.logical_or.reduce([read_mask(path) for path in paths])
+    return united

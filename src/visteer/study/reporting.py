@@ -174,19 +174,11 @@ def _comparison(results: Sequence[EvaluationResult]) -> tuple[ComparisonRow, ...
     if len(results) < 2:
         return ()
     before, after = results[0], results[-1]
-    figures = ({**r.figures, **r.maps, **r.interventions} for r in (before, after))
-    before_figures, after_figures = figures
+    shown = {**before.figures, **before.maps, **before.interventions}
     return tuple(
-        ComparisonRow(
-            figure=row.figure,
-            before=before_figures[row.figure],
-            after=after_figures[row.figure],
-            difference=row.difference,
-            p_value=row.p_value,
-            test=row.test,
-        )
-        for row in compare(before, after).rows
-        if row.figure in before_figures
+        ComparisonRow(row.figure, row.before, row.after, row.difference, row.p_value, row.test)
+        for key, row in compare(before, after).rows.items()
+        if key in shown
     )
 
 

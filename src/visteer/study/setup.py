@@ -57,13 +57,11 @@ def make_study(
         irrelevant_masks=settings.irrelevant_masks,
         classes=settings.classes,
     )
-    problems = (*catalogue.problems, *check_files(catalogue, _named(progress, "checking files")))
+    problems = check_files(catalogue, _named(progress, "checking files"))
     bad = tuple(problem for problem in problems if problem.severity == "error")
     if bad and on_bad == "stop":
         raise BadFiles(bad)
     catalogue = drop_bad(catalogue, problems)
-    if not catalogue.samples:
-        raise VisteerError(f"{settings.images}: no image is left that can be used")
     groups = find_duplicate_groups(catalogue.samples, progress=_named(progress, "finding near-duplicates"))
     splits = split_samples(catalogue.samples, groups, settings.seed)
     study = Study.create(folder, settings, catalogue, splits, groups, _named(progress, "decoding images"))

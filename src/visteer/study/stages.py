@@ -138,7 +138,7 @@ def validation_figures(
     def measure(model: nn.Module) -> dict[str, float]:
         device = next(model.parameters()).device
         result = evaluate(
-            model, data, device=device, layer=config.target_layer, resamples=0, interventions=False
+            model, data, device=device, layer=config.target_layer, resamples=1, interventions=False
         )
         return {name: figure.value for name, figure in {**result.figures, **result.maps}.items()}
 
