@@ -1,1 +1,71 @@
-"""The visteer command."""
+"""The visteer command: one module a command, `main` as the entry point.
+
+Only the module of the command that is called is imported, since PyTorch takes seconds to load.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from visteer.errors import VisteerError
+
+COMMANDS = {
+    "demo": "Show the whole flow in a few minutes on generated pictures.",
+    "init": "Make a study from a folder of images.",
+    "train": "Train the study's classifier plainly.",
+    "explain": "See what a run looks at.",
+    "import": "Take in edits: masks, boxes or pictures.",
+    "export": "Write the latest edits as pictures.",
+    "steer": "Train towards the edited maps.",
+    "evaluate": "Measure a run: predictions, maps, reliance.",
+    "compare": "Compare two runs image by image.",
+    "report": "Write the results as one HTML file.",
+    "data": "Check, download or generate images.",
+    "doctor": "Say what this machine offers.",
+}
+_MODULES = {"import": "import_"}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; exits with 0, 1 (failed) or 2 (wrong use).
+
+    `--debug`, anywhere on the line, lets errors through with their traceback.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in words
+    words = [word for word in words if word != "--debug"]
+    try:
+        build_app(words[0] if words else None)(words, prog_name="visteer")
+    except (VisteerError, OSError) as error:
+        if debug:
+            raise
+        from visteer.cli.output import fail  # noqa: PLC0415 - rich need not load for --help
+
+        fail(error)
+
+
+def build_app(wanted: str | None) -> typer.Typer:
+    """The command line with the command `wanted` loaded and the others by name and help only."""
+    app = typer.Typer(
+        help="See what an image classifier looks at, correct it, retrain it to look there, and prove it.\n\n"
+        "Start with: visteer demo. Every command has --help, --json and --debug.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    app.callback()(_nothing)  # so that a single command still needs its name
+    for name, help_line in COMMANDS.items():
+        if name == wanted:
+            importlib.import_module(f"visteer.cli.{_MODULES.get(name, name)}").register(app)
+        else:
+            app.command(name, help=help_line)(_nothing)
+    return app
+
+
+def _nothing() -> None:
+    """Stand for the command line itself, and for commands that are not called."""

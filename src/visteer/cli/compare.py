@@ -8,7 +8,7 @@ import typer
 
 from visteer.cli.options import JsonOption, SplitOption, StudyArgument, as_split
 from visteer.cli.output import print_json, print_table
-from visteer.cli.wording import FIGURES, shown
+from visteer.cli.wording import FIGURES, p_value, shown
 from visteer.study import Study, compare_runs
 
 
@@ -33,16 +33,12 @@ def compare(
         print_json({"before": before, "after": after, **comparison.to_json()})
         return
     rows = [
-        [
-            FIGURES[row.figure][0],
-            f"{row.before:.3f}",
-            f"{row.after:.3f}",
-            shown(row.difference),
-            f"{row.p_value:.3f}",
-        ]
-        for row in comparison.rows
-        if row.figure in FIGURES
+        [name, shown(row.before), shown(row.after), shown(row.difference), p_value(row.p_value), row.test]
+        for key, (name, _) in FIGURES.items()
+        if (row := comparison.rows.get(key)) is not None
     ]
     print_table(
-        f"{before} against {after} on {split}", ["figure", before, after, "difference (95 %)", "p"], rows
+        f"{before} against {after} on {split}",
+        ["figure", before, after, "difference (95 %)", "p", "test"],
+        rows,
     )

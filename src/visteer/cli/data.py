@@ -52,8 +52,7 @@ def check(
         irrelevant_masks=irrelevant_masks,
     )
     with progress_bars() as bars:
-        found = check_files(catalogue, lambda done, total: bars("checking files", done, total))
-        problems = (*catalogue.problems, *found)
+        problems = check_files(catalogue, lambda done, total: bars("checking files", done, total))
         usable = drop_bad(catalogue, problems)
         report = catalogue_report(
             usable, progress=lambda done, total: bars("finding near-duplicates", done, total)

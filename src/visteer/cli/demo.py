@@ -80,7 +80,7 @@ def demo(
     with progress_bars() as bars:
         study = make_study(out / "study", settings, progress=bars).study
     plain, steered = _train_both(study, epochs, seed)
-    absent, misleading = (variant_dataset(study, phantom.variants[name]) for name in VARIANTS)
+    absent, misleading = (variant_dataset(study, phantom.variants[name] / "images") for name in VARIANTS)
     rows = {run: _measure(study, run, absent, misleading) for run in (plain, steered)}
     with progress_bars() as bars:
         write_report(study, (plain, steered), "test", out / "report.html", progress=bars)

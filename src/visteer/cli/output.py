@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from visteer.steering.run_folder import Epoch
+Epoch = Mapping[str, float]
 
 PLAIN_LINE_SECONDS = 10.0
 _SHOWN_FIRST = (
@@ -33,10 +33,14 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def fail(message: str, code: int = 1) -> NoReturn:
-    """Print one line on standard error and exit."""
-    sys.stderr.write(f"visteer: {printable(message)}\n")
-    sys.exit(code)
+def fail(error: Exception) -> NoReturn:
+    """Print one line about `error` on standard error and exit with 1."""
+    message = str(error)
+    if isinstance(error, OSError):
+        named = f"{error.filename}: " if error.filename else ""
+        message = f"{named}{error.strerror or error}"
+    note(f"visteer: {message}")
+    sys.exit(1)
 
 
 def print_json(value: Mapping[str, object]) -> None:

@@ -57,7 +57,7 @@ def steer(
     if irrelevant is None:
         irrelevant = chosen_irrelevant(opened)
         note(f"irrelevant regions: {irrelevant} (--irrelevant changes it)")
-    named = {
+    named: dict[str, object] = {
         "method": method,
         "gamma": gamma,
         "irrelevant": irrelevant,

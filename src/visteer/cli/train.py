@@ -38,7 +38,7 @@ def train(
     Example: visteer train my-study --epochs 10
     """
     opened = Study(study)
-    named = {
+    named: dict[str, object] = {
         "method": "none",
         "epochs": epochs,
         "seed": opened.settings.seed if seed is None else seed,

@@ -34,3 +34,10 @@ def shown(figure: Figure) -> str:
     if math.isnan(figure.low):
         return f"{figure.value:.3f}"
     return f"{figure.value:.3f} ({figure.low:.3f} to {figure.high:.3f})"
+
+
+def p_value(value: float) -> str:
+    """A p value, or a dash where the data cannot say."""
+    if math.isnan(value):
+        return "–"
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
