@@ -10,7 +10,7 @@ from captum.attr import IntegratedGradients
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 
-from attribution.networks import LinearHead, random_images
+from tests.attribution.networks import LinearHead, random_images
 from tests.oracles.attribution import grad_cam_of_linear_head
 from visteer.attribution import GradCAM, explain_images
 

@@ -14,7 +14,7 @@ from captum.attr import LayerGradCam
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, mse_loss
 
-from attribution.networks import LinearHead, random_images, smooth_network
+from tests.attribution.networks import LinearHead, random_images, smooth_network
 from tests.oracles.attribution import grad_cam_of_linear_head
 from visteer.attribution import GradCAM, dead_maps, normalize_maps
 from visteer.errors import VisteerError

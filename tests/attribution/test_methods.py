@@ -10,7 +10,7 @@ from pytorch_grad_cam.base_cam import BaseCAM
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import nn
 
-from attribution.networks import LinearHead, random_images
+from tests.attribution.networks import LinearHead, random_images
 from tests.oracles.attribution import channel_map
 from visteer.attribution import GradCAM
 from visteer.attribution.methods import CHANNEL_WEIGHTS, class_activation_map
