@@ -32,7 +32,12 @@ def replacing(path: Path) -> Iterator[Path]:
         partial.unlink(missing_ok=True)
 
 
+def write_bytes(path: Path, content: bytes) -> None:
+    """Replace `path` by `content`."""
+    with replacing(path) as partial:
+        partial.write_bytes(content)
+
+
 def write_text(path: Path, text: str) -> None:
     """Replace `path` by `text` in UTF-8, line ends as given."""
-    with replacing(path) as partial:
-        partial.write_text(text, encoding="utf-8", newline="")
+    write_bytes(path, text.encode())

@@ -19,7 +19,7 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from visteer.atomic import replacing
+from visteer.atomic import write_bytes
 from visteer.errors import VisteerError
 from visteer.models.build import Classifier, create_backbone
 from visteer.models.header import FORMAT, CheckpointHeader, ClassifierHeader
@@ -211,7 +211,6 @@ def _check_plain(value: object, place: str) -> None:
 def _write(path: Path, content: bytes) -> None:
     """Write beside `path`, sync to disk, and move into place."""
     try:
-        with replacing(path) as partial:
-            partial.write_bytes(content)
+        write_bytes(path, content)
     except OSError as error:
         raise VisteerError(f"cannot write {path}: {error.strerror or error}") from error

@@ -22,7 +22,7 @@ def explain(
     run: Annotated[str | None, typer.Option(metavar="ID", help="Default: the latest finished run.")] = None,
     split: SplitOption = "test",
     method: Annotated[
-        str, typer.Option(help="grad-cam, hirescam, grad-cam++, layercam, xgradcam, ...")
+        str, typer.Option(help="grad-cam, hirescam, grad-cam++, layercam, xgrad-cam, ...")
     ] = "grad-cam",
     json: JsonOption = False,
 ) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from visteer.atomic import write_text
 from visteer.data.images import read_image
 from visteer.data.sample import Sample
 from visteer.errors import VisteerError
@@ -177,12 +178,7 @@ def _read_manifest(folder: Path) -> _Manifest | None:
 
 def _write_manifest(folder: Path, manifest: _Manifest) -> None:
     """Replace the manifest in one step: before it the former cache counts, after it the new one."""
-    partial = folder / f"cache-{os.getpid()}-{time.time_ns()}.partial"
-    try:
-        partial.write_text(json.dumps(manifest), encoding="utf-8")
-        partial.replace(folder / _MANIFEST)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_text(folder / _MANIFEST, json.dumps(manifest))
 
 
 def _map(folder: Path, manifest: _Manifest) -> ImageCache | None:

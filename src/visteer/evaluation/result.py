@@ -6,7 +6,6 @@ import hashlib
 import io
 import json
 import math
-import os
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from visteer.atomic import write_bytes
 from visteer.errors import VisteerError
 
 MapTargets = Literal["true", "predicted"]
@@ -150,8 +150,8 @@ def save_result(folder: Path, name: str, result: EvaluationResult) -> Path:
         "per_image_sha256": hashlib.sha256(rows).hexdigest(),
     }
     path = folder / f"{name}.json"
-    _write_whole(folder / f"{name}.npz", rows)
-    _write_whole(path, (json.dumps(content, indent=2, allow_nan=False) + "\n").encode())
+    write_bytes(folder / f"{name}.npz", rows)
+    write_bytes(path, (json.dumps(content, indent=2, allow_nan=False) + "\n").encode())
     return path
 
 
@@ -257,16 +257,3 @@ def _unpack(packed: bytes) -> PerImage:
 
 def _texts(texts: Sequence[str]) -> NDArray[np.str_]:
     return np.array(texts, dtype=np.str_)
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    """Write beside `path`, then rename: a reader sees the old file or the new one."""
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        with part.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
