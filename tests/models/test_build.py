@@ -293,3 +293,13 @@ def assert_equal_states(a: nn.Module, b: nn.Module) -> None:
     assert a.state_dict().keys() == b.state_dict().keys()
     for name, tensor in a.state_dict().items():
         assert torch.equal(tensor, b.state_dict()[name]), name
+
+
+def test_a_fresh_head_on_pretrained_features_starts_unsure():
+    """Whatever the architecture's own initialisation, or fine-tuning would begin by unlearning a random head."""
+    torch.manual_seed(0)
+    model = build_classifier("tf_efficientnet_lite0", 3, weights="offline", image_size=64).eval()
+    with torch.no_grad():
+        logits = model(torch.rand((4, 3, 64, 64)))
+    assert logits.abs().max() < 1
+    assert logits.std(dim=1).min() > 0

@@ -18,6 +18,7 @@ from visteer.steering.irrelevant import (
 )
 
 SIZE = 8
+FILLS = torch.full((1, 3), 0.5)
 
 
 def edit(target: np.ndarray, weight: np.ndarray) -> MapEdit:
@@ -48,7 +49,7 @@ def test_only_small_marks_are_donors(data):
 
 def test_a_transplanted_patch_is_the_donors_and_becomes_irrelevant(data):
     batch = data.batch([2])
-    changed = transplant(batch, data, torch.tensor([[0, -1, -1]]))
+    changed = transplant(batch, data, torch.tensor([[0, -1, -1]]), FILLS)
     donor = data.batch([0]).images[0]
     assert torch.equal(changed.images[0, :, :3, :3], donor[:, :3, :3])
     assert torch.equal(changed.images[0, :, 3:], batch.images[0, :, 3:])
@@ -60,17 +61,21 @@ def test_a_transplanted_patch_is_the_donors_and_becomes_irrelevant(data):
 
 def test_a_relevant_cell_is_never_covered(data):
     batch = data.batch([1])
-    changed = transplant(batch, data, torch.tensor([[0, 0, 0]]))
+    changed = transplant(batch, data, torch.tensor([[0, 0, 0]]), FILLS)
     assert torch.equal(changed.images[0, :, 1:6, 1:6], batch.images[0, :, 1:6, 1:6])
     assert torch.equal(changed.targets[0, 1:6, 1:6], batch.targets[0, 1:6, 1:6])
     assert not torch.equal(changed.images[0, :, 0, :3], batch.images[0, :, 0, :3])
     assert changed.weights[0, 0, :3].eq(1).all()
 
 
-def test_nothing_drawn_changes_nothing(data):
+def test_without_donors_only_a_receivers_own_mark_is_filled(data):
     batch = data.batch([0, 1, 2, 3])
-    changed = transplant(batch, data, torch.full((4, 3), -1))
-    assert torch.equal(changed.images, batch.images)
+    changed = transplant(batch, data, torch.full((4, 3), -1), FILLS.expand(4, 3))
+    assert changed.images[0, :, :3, :3].eq(0.5).all()
+    assert torch.equal(changed.images[0, :, 3:], batch.images[0, :, 3:])
+    assert torch.equal(changed.images[1:], batch.images[1:]), (
+        "a region over a quarter of the image is no mark"
+    )
     assert torch.equal(changed.weights, batch.weights)
 
 

@@ -218,9 +218,23 @@ def _load_backbone(backbone: nn.Module, tensors: Mapping[str, Tensor], source: s
     comparable = all(key in tensors and tensors[key].shape[1:] == expected[key].shape[1:] for key in head)
     if comparable and any(tensors[key].shape != expected[key].shape for key in head):
         load_tensors(backbone, others, source, optional=head)
+        _quieten(backbone.get_submodule(layer))
         return f"{source}, with a fresh head of {len(expected[head[0]])} classes for {len(tensors[head[0]])}"
     load_tensors(backbone, tensors, source)
     return source
+
+
+def _quieten(head: nn.Module) -> None:
+    """Start a fresh head near zero.
+
+    EfficientNet draws it from +-1 / sqrt(classes): for three classes its logits are of the order of ten, and the first
+    epochs, which should fit the head to the pretrained features, go into shaking the features to fit the head.
+    """
+    for name, parameter in head.named_parameters():
+        if name == "bias":
+            nn.init.zeros_(parameter)
+        else:
+            nn.init.normal_(parameter, std=0.01)
 
 
 def _default_preprocessing(name: str, backbone: nn.Module, image_size: int) -> Preprocessing:

@@ -53,17 +53,22 @@ def draw_donors(count: int, donors: NDArray[np.int64], generator: torch.Generato
     return torch.where(taken, chosen, torch.full_like(chosen, -1))
 
 
-def transplant(batch: SteeringBatch, data: SteeringDataset, donors: Tensor) -> SteeringBatch:
+def transplant(batch: SteeringBatch, data: SteeringDataset, donors: Tensor, fills: Tensor) -> SteeringBatch:
     """Paste the marked regions of `donors` onto the images of `batch`, at the same place, labels kept.
 
     The mark's weight is the opacity of the paste. A pasted cell is irrelevant in the receiver (target 0, weight
     at least the mark's), and a relevant cell of the receiver (weight and target above 0) is never covered.
 
+    A receiver's own mark is filled first: it agrees with the label, so as long as it stays among the pasted ones the
+    most frequent mark still tells the class.
+
     Arguments:
         batch: the receivers, N images.
         data: the data set that holds the donors.
         donors: (N, D) int64 as `draw_donors` gives.
+        fills: (N, 3) colours as `draw_fills` gives.
     """
+    batch = replace_irrelevant(batch, fills, largest=LARGEST_DONOR)
     images, targets, weights = batch.images, batch.targets, batch.weights
     device = images.device
     free = ((targets == 0) | (weights == 0)).to(images.dtype)
@@ -88,8 +93,13 @@ def draw_fills(count: int, generator: torch.Generator) -> Tensor:
     return torch.where(grey, colours[:, :1].expand(-1, 3), colours)
 
 
-def replace_irrelevant(batch: SteeringBatch, fills: Tensor) -> SteeringBatch:
-    """Fill the irrelevant region of each image with its colour (N, 3); the edit stays as it is."""
-    opacity = (batch.weights * (batch.targets == 0)).unsqueeze(1)
+def replace_irrelevant(batch: SteeringBatch, fills: Tensor, largest: float = 1.0) -> SteeringBatch:
+    """Fill the irrelevant region of each image with its colour (N, 3); the edit stays as it is.
+
+    Regions that cover more than the share `largest` of their image are left alone.
+    """
+    opacity = batch.weights * (batch.targets == 0)
+    small = (opacity > 0).float().mean(dim=(1, 2)) <= largest
+    opacity = (opacity * small[:, None, None]).unsqueeze(1)
     colour = fills.to(batch.images)[:, :, None, None]
     return replace(batch, images=batch.images * (1 - opacity) + colour * opacity)

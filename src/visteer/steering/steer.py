@@ -277,7 +277,8 @@ class _Draws:
         self.loop, self.rows = loop, rows
         config, data = loop.config, loop.data
         self.transform = loop.transform.draw(len(rows), generator)
-        self.donors = self.fills = None
+        self.donors: Tensor | None = None
+        self.fills = draw_fills(len(rows), generator)
         edit_rows = data.edit_rows[rows]
         has_edit = edit_rows >= 0
         self.attended = has_edit.copy()
@@ -286,16 +287,14 @@ class _Draws:
         if config.irrelevant == "transplant":
             self.donors = draw_donors(len(rows), loop.donors, generator)
             self.attended |= ((self.donors >= 0).any(1).numpy()) & ~has_edit
-        elif config.irrelevant == "replace":
-            self.fills = draw_fills(len(rows), generator)
 
     def batch(self, part: NDArray[np.int64]) -> tuple[SteeringBatch, Tensor]:
         """The images at the positions `part` of the batch, changed and augmented, and which maps count."""
         loop = self.loop
         batch = loop.data.batch(self.rows[part], loop.accelerator.device)
         if self.donors is not None:
-            batch = transplant(batch, loop.data, self.donors[part])
-        if self.fills is not None:
+            batch = transplant(batch, loop.data, self.donors[part], self.fills[part])
+        elif loop.config.irrelevant == "replace":
             batch = replace_irrelevant(batch, self.fills[part])
         images, targets, weights = loop.transform.apply(
             batch.images, batch.targets, batch.weights, self.transform[part]
