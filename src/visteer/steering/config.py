@@ -63,10 +63,10 @@ class SteeringConfig:
     irrelevant: Irrelevant = "none"
     target_layer: str | None = None
     epochs: int = 10
-    batch_size: int = 32
+    batch_size: int = 16
     accumulate: int = 1
     optimizer: Literal["sgd", "adam", "adamw"] = "adamw"
-    learning_rate: float = 5e-4
+    learning_rate: float = 1e-3
     momentum: float = 0.9
     weight_decay: float = 1e-2
     schedule: Literal["constant", "cosine", "step"] = "cosine"
