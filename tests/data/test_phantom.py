@@ -230,3 +230,24 @@ def test_render_refuses_what_is_no_class() -> None:
     for label, mark in ((2, None), (0, 3)):
         with pytest.raises(ValueError, match="label must be 0 or 1"):
             render_phantom(0, label, mark=mark)
+
+
+def test_subtle_lesions_of_both_classes_grow_alike() -> None:
+    """The jaggedness of the outline tells the classes apart, less so when subtle."""
+
+    def jagged(label: int, subtlety: float) -> float:
+        values = []
+        for seed in range(12):
+            lesion = render_phantom(seed, label, image_size=96, subtlety=subtlety).lesion
+            edge = lesion ^ ndimage.binary_erosion(lesion)
+            values.append(edge.sum() ** 2 / lesion.sum())
+        return float(np.mean(values))
+
+    typical = jagged(1, 0.0) - jagged(0, 0.0)
+    subtle = jagged(1, 1.0) - jagged(0, 1.0)
+    assert 0 < subtle < 0.8 * typical
+
+
+def test_subtlety_out_of_range_is_refused() -> None:
+    with pytest.raises(ValueError, match="subtlety"):
+        render_phantom(0, 0, subtlety=1.5)

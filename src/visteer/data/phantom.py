@@ -92,6 +92,7 @@ def generate_phantom(
     shortcut: Shortcut = "caliper",
     agreement: Mapping[Split, float | None] = DEFAULT_AGREEMENT,
     variants: Mapping[str, float | None] | None = None,
+    subtlety: float = 0.0,
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> PhantomSummary:
@@ -119,6 +120,8 @@ def generate_phantom(
         agreement: for each split the share of each class whose mark tells the true class, rounded to whole
             pictures: 1.0 always, 0.5 a mark that tells nothing, 0.0 always wrong; None or left out: no marks.
         variants: name -> agreement of a further rendering of the test pictures.
+        subtlety: 0 draws typical lesions; 1 draws them anywhere between typical and the middle between the
+            classes, so that the lesion is hard to read and a mark is the easier way.
         seed: same seed, same pictures.
         progress: called with (pictures written, all pictures).
 
@@ -161,7 +164,13 @@ def generate_phantom(
         for place, split, share in parts:
             marks = share if shortcut != "none" else None
             pictures = _render_split(
-                split, counts[split], image_size=image_size, shortcut=shortcut, agreement=marks, seed=seed
+                split,
+                counts[split],
+                image_size=image_size,
+                shortcut=shortcut,
+                agreement=marks,
+                seed=seed,
+                subtlety=subtlety,
             )
             for entry, phantom in pictures:
                 _write(partial / place, f"{split}/{entry.name}", phantom)
@@ -172,6 +181,7 @@ def generate_phantom(
             "image_size": image_size,
             "shortcut": shortcut,
             "seed": seed,
+            "subtlety": subtlety,
             "classes": PHANTOM_CLASSES,
             "counts": dict(counts),
             "agreement": dict(agreement),
@@ -203,14 +213,17 @@ def render_phantom(
     image_size: int = 128,
     shortcut: Shortcut = "caliper",
     mark: int | None = None,
+    subtlety: float = 0.0,
 ) -> Phantom:
     """Render one picture of class `label`: 0 benign, 1 malignant.
 
     `mark` is the class whose mark is burnt in, or None for no mark. It changes the pixels of its rectangle
-    and no other: the same seed and label give the same lesion, tissue and place of the mark.
+    and no other: the same seed and label give the same lesion, tissue and place of the mark. `subtlety` is that
+    of `generate_phantom`.
 
     Raises:
-        ValueError: `label` or `mark` is not a class, `image_size` is below 32, or `shortcut` is unknown.
+        ValueError: `label` or `mark` is not a class, `image_size` is below 32, `shortcut` is unknown, or
+            `subtlety` leaves [0, 1].
 
     Example:
         >>> right, wrong = (render_phantom(3, 1, image_size=64, mark=kind) for kind in (1, 0))
@@ -219,10 +232,12 @@ def render_phantom(
     """
     if label not in (0, 1) or mark not in (0, 1, None):
         raise ValueError(f"label must be 0 or 1 and mark 0, 1 or None, got {label} and {mark}")
+    if not 0 <= subtlety <= 1:
+        raise ValueError(f"subtlety must lie in [0, 1], got {subtlety}")
     _check({}, image_size, shortcut, {})
     entropy = (seed,) if isinstance(seed, int) else seed
     tissue_seed, mark_seed = np.random.SeedSequence([*entropy, label]).spawn(2)
-    grey, lesion = _render_tissue(np.random.default_rng(tissue_seed), label, image_size)
+    grey, lesion = _render_tissue(np.random.default_rng(tissue_seed), label, image_size, subtlety)
     marked = np.zeros_like(lesion)
     if mark is not None and shortcut != "none":
         ink, plate = _mark_pixels(shortcut, mark, image_size)
@@ -259,6 +274,7 @@ def _render_split(
     shortcut: Shortcut,
     agreement: float | None,
     seed: int,
+    subtlety: float,
 ) -> Iterator[tuple[_Entry, Phantom]]:
     """The pictures of one split, class by class."""
     split_number = get_args(Split).index(split)
@@ -271,7 +287,12 @@ def _render_split(
         for i in range(number):
             mark = None if agreement is None else label if agrees[i] else 1 - label
             phantom = render_phantom(
-                (seed, split_number, i), label, image_size=image_size, shortcut=shortcut, mark=mark
+                (seed, split_number, i),
+                label,
+                image_size=image_size,
+                shortcut=shortcut,
+                mark=mark,
+                subtlety=subtlety,
             )
             yield _Entry(f"{class_name}/{class_name}_{i:04d}.png", label, mark), phantom
 
@@ -317,12 +338,16 @@ def _check(
 # ------------------------------------------------------------------------------------------- tissue
 
 
-def _render_tissue(rng: np.random.Generator, label: int, size: int) -> tuple[Floats, NDArray[np.bool_]]:
+def _render_tissue(
+    rng: np.random.Generator, label: int, size: int, subtlety: float
+) -> tuple[Floats, NDArray[np.bool_]]:
     """Grey values (S, S) float32 in [0, 255] without a mark, and the lesion."""
+    # How malignant the lesion looks: 0 or 1 when nothing is subtle, up to the middle between them when all is.
+    severity = abs(label - 0.5 * subtlety * rng.random())
     level = _layers(rng, size)
-    outline, lesion = _lesion(rng, label, size)
-    level = _insert_lesion(rng, level, outline, label)
-    level += _posterior(rng, lesion, label, size)
+    outline, lesion = _lesion(rng, severity, size)
+    level = _insert_lesion(rng, level, outline, severity)
+    level += _posterior(rng, lesion, severity, size)
     depth = np.linspace(0, 1, size, dtype=np.float32)[:, None]
     level -= rng.uniform(5, 10) * depth
     return _scan(rng, level, size), lesion
@@ -347,7 +372,12 @@ def _layers(rng: np.random.Generator, size: int) -> Floats:
     return level.astype(np.float32)
 
 
-def _lesion(rng: np.random.Generator, label: int, size: int) -> tuple[Floats, NDArray[np.bool_]]:
+def _between(severity: float, benign: float, malignant: float) -> float:
+    """The value on the way from a benign lesion's to a malignant one's."""
+    return benign + severity * (malignant - benign)
+
+
+def _lesion(rng: np.random.Generator, severity: float, size: int) -> tuple[Floats, NDArray[np.bool_]]:
     """The distance to the lesion's outline along the ray (S, S), in sides, positive inside; the lesion.
 
     Benign: a smooth ellipse that lies flat. Malignant: rounder, jagged, with spikes.
@@ -355,48 +385,47 @@ def _lesion(rng: np.random.Generator, label: int, size: int) -> tuple[Floats, ND
     axis = (np.arange(size, dtype=np.float32) + 0.5) / size
     dx = axis[None, :] - rng.uniform(0.34, 0.66)
     dy = axis[:, None] - rng.uniform(0.40, 0.60)
-    outline = _outline(rng, label)
+    outline = _outline(rng, severity)
     turn = (np.arctan2(dy, dx) / (2 * np.pi)) % 1
     inside = outline[(turn * len(outline)).astype(np.intp) % len(outline)] - np.hypot(dx, dy)
     return inside, inside > 0
 
 
-def _outline(rng: np.random.Generator, label: int) -> Floats:
+def _outline(rng: np.random.Generator, severity: float) -> Floats:
     """The lesion's radius in sides at 1024 angles, clockwise from the right."""
     angle = np.arange(1024) * (2 * np.pi / 1024) - rng.uniform(-0.3, 0.3)
-    long = rng.uniform(0.12, 0.19) if label == 0 else rng.uniform(0.10, 0.15)
-    short = long * (rng.uniform(0.55, 0.8) if label == 0 else rng.uniform(0.75, 1.15))
+    long = rng.uniform(_between(severity, 0.12, 0.10), _between(severity, 0.19, 0.15))
+    short = long * rng.uniform(_between(severity, 0.55, 0.75), _between(severity, 0.8, 1.15))
     radius = long * short / np.hypot(short * np.cos(angle), long * np.sin(angle))
-    orders = np.arange(2, 5) if label == 0 else np.arange(2, 8)
-    heights = rng.normal(0, 0.025 if label == 0 else 0.06, len(orders))
+    orders = np.arange(2, 8)
+    coarse = orders < 5
+    heights = rng.normal(0, np.where(coarse, _between(severity, 0.025, 0.06), 0.06 * severity))
     phases = rng.uniform(0, 2 * np.pi, len(orders))
     radius *= 1 + (heights[:, None] * np.cos(orders[:, None] * angle + phases[:, None])).sum(axis=0)
-    if label == 1:
-        count = int(rng.integers(9, 15))
-        spokes = (np.arange(count) + rng.uniform(-0.4, 0.4, count)) * (2 * np.pi / count)
-        away = np.abs((angle - spokes[:, None] + np.pi) % (2 * np.pi) - np.pi)
-        heights = long * rng.uniform(0.1, 0.75, count)
-        radius += (heights[:, None] * np.exp(-away / rng.uniform(0.06, 0.13, (count, 1)))).sum(axis=0)
+    count = int(rng.integers(9, 15))
+    spokes = (np.arange(count) + rng.uniform(-0.4, 0.4, count)) * (2 * np.pi / count)
+    away = np.abs((angle - spokes[:, None] + np.pi) % (2 * np.pi) - np.pi)
+    heights = severity * long * rng.uniform(0.1, 0.75, count)
+    radius += (heights[:, None] * np.exp(-away / rng.uniform(0.06, 0.13, (count, 1)))).sum(axis=0)
     outline: Floats = np.minimum(radius, 0.27).astype(np.float32)
     return outline
 
 
-def _insert_lesion(rng: np.random.Generator, level: Floats, inside: Floats, label: int) -> Floats:
+def _insert_lesion(rng: np.random.Generator, level: Floats, inside: Floats, severity: float) -> Floats:
     """Lower the echo level inside the lesion, and give the border its rim."""
-    share = np.clip(inside / (0.008 if label == 0 else 0.016) + 0.5, 0, 1)
+    share = np.clip(inside / _between(severity, 0.008, 0.016) + 0.5, 0, 1)
     lesion_level = rng.uniform(-19, -14) + 1.5 * _clouds(rng, len(level), (8, 8))
     # A benign lesion has a thin capsule, a malignant one a wide halo and specks of chalk.
-    distance, width = (0.008, 0.008) if label == 0 else (0.03, 0.025)
+    distance, width = _between(severity, 0.008, 0.03), _between(severity, 0.008, 0.025)
     rim = rng.uniform(2, 5) * np.exp(-np.square((inside + distance) / width))
     result: Floats = level + share * (lesion_level - level) + rim
-    if label == 1:
-        result[(rng.random(level.shape, dtype=np.float32) < 0.004) & (inside > 0.02)] += 16
+    result[(rng.random(level.shape, dtype=np.float32) < 0.004 * severity) & (inside > 0.02)] += 16
     return result
 
 
-def _posterior(rng: np.random.Generator, lesion: NDArray[np.bool_], label: int, size: int) -> Floats:
+def _posterior(rng: np.random.Generator, lesion: NDArray[np.bool_], severity: float, size: int) -> Floats:
     """What the lesion does to the tissue below it (S, S) in dB: enhancement or shadow."""
-    strength = rng.uniform(1, 5) if label == 0 else -rng.uniform(2, 8)
+    strength = _between(severity, rng.uniform(1, 5), -rng.uniform(2, 8))
     passed = np.minimum(np.cumsum(lesion, axis=0, dtype=np.float32) / (0.14 * size), 1)
     passed[lesion] = 0
     blurred = ndimage.gaussian_filter1d(passed, 0.015 * size, axis=1)
