@@ -62,6 +62,7 @@ def small_config(**changes: object) -> SteeringConfig:
         "warmup_epochs": 0.0,
         "augment": "none",
         "gamma": 1.0,
+        "gamma_schedule": "constant",
     }
     return SteeringConfig.from_dict({**values, **changes})
 

@@ -33,6 +33,7 @@ def test_the_paper_preset_is_what_the_paper_states():
     stated = (paper.optimizer, paper.learning_rate, paper.momentum, paper.weight_decay, paper.gamma)
     assert stated == ("sgd", 1e-3, 0.9, 5e-4, 10.0)
     assert (paper.batch_size, paper.epochs, paper.method) == (32, 100, "attention-mse")
+    assert paper.gamma_schedule == "constant"
 
 
 def test_an_unknown_preset_or_setting_is_refused():
@@ -68,5 +69,5 @@ def test_step_schedule_divides_by_ten_at_each_third():
 
 
 def test_gamma_schedule():
-    assert SteeringConfig(epochs=4, gamma=8.0).gamma_at(1) == 8.0
+    assert SteeringConfig(epochs=4, gamma=8.0, gamma_schedule="constant").gamma_at(1) == 8.0
     assert SteeringConfig(epochs=4, gamma=8.0, gamma_schedule="linear").gamma_at(1) == 2.0

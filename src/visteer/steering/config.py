@@ -20,7 +20,8 @@ class SteeringConfig:
     Attributes:
         method: the attention loss added to the prediction loss; "none" trains plainly.
         gamma: its factor.
-        gamma_schedule: "constant", or "linear" from 0 to `gamma` over the run.
+        gamma_schedule: "linear" from 0 to `gamma` over the run, so that the prediction is learned first and then
+            moved; or "constant".
         map_resolution: compare map and edit on the "map"'s grid, or on the "image"'s as the paper does.
         constant_weights: keep Grad-CAM's channel weights constant in the loss (first order).
         empty_regions: an edit that leaves nowhere to look (every cell irrelevant) either does not take part
@@ -56,7 +57,7 @@ class SteeringConfig:
 
     method: Method = "none"
     gamma: float = 10.0
-    gamma_schedule: Ramp = "constant"
+    gamma_schedule: Ramp = "linear"
     map_resolution: Literal["map", "image"] = "map"
     constant_weights: bool = False
     empty_regions: Literal["skip", "suppress"] = "skip"
@@ -151,6 +152,7 @@ PRESETS: Mapping[str, Mapping[str, object]] = {
     "paper": {
         "method": "attention-mse",
         "gamma": 10.0,
+        "gamma_schedule": "constant",
         "map_resolution": "image",
         "empty_regions": "suppress",
         "optimizer": "sgd",
