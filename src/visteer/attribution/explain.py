@@ -85,8 +85,7 @@ def explain_images(
     if method in _PIXEL_METHODS and layer is not None:
         raise ValueError(f"{method!r} works on pixels; leave the layer {layer!r} out")
     if method not in _PIXEL_METHODS and method not in CHANNEL_WEIGHTS:
-        known = ", ".join([*CHANNEL_WEIGHTS, *_PIXEL_METHODS])
-        raise ValueError(f"unknown method {method!r}; there are {known}")
+        raise ValueError(f"unknown method {method!r}; there are {', '.join(METHODS)}")
     network = _unwrap(model)
     with _frozen_for_evaluation(network), torch.enable_grad():
         if method in _PIXEL_METHODS:
@@ -169,3 +168,7 @@ def _unwrap(model: nn.Module) -> nn.Module:
             model = original
         else:
             return model
+
+
+METHODS: tuple[str, ...] = (*CHANNEL_WEIGHTS, *_PIXEL_METHODS)
+"""The names that `explain_images` knows."""

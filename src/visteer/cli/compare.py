@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
+from visteer.cli.opening import open_study
 from visteer.cli.options import JsonOption, SplitOption, StudyArgument, as_split
 from visteer.cli.output import print_json, print_table
-from visteer.cli.wording import FIGURES, p_value, shown
-from visteer.study import Study, compare_runs
+from visteer.cli.wording import FIGURES, p_value, shown, value
+from visteer.study import compare_runs
 
 
 def register(app: typer.Typer) -> None:
@@ -28,17 +29,25 @@ def compare(
 
     Example: visteer compare my-study plain-1 steered-2
     """
-    comparison = compare_runs(Study(study), before, after, as_split(split))
+    wanted = as_split(split)
+    comparison = compare_runs(open_study(study), before, after, wanted)
     if json:
         print_json({"before": before, "after": after, **comparison.to_json()})
         return
     rows = [
-        [name, shown(row.before), shown(row.after), shown(row.difference), p_value(row.p_value), row.test]
+        [
+            name,
+            value(row.before),
+            value(row.after),
+            shown(row.difference),
+            p_value(row.p_value),
+            row.test.removeprefix("paired "),
+        ]
         for key, (name, _) in FIGURES.items()
         if (row := comparison.rows.get(key)) is not None
     ]
     print_table(
         f"{before} against {after} on {split}",
-        ["figure", before, after, "difference (95 %)", "p", "test"],
+        ["figure", before, after, "difference (95 %)", "p", "paired test"],
         rows,
     )

@@ -8,15 +8,21 @@ from typing import Annotated
 
 import typer
 
-from visteer.cli.init import show_problems
 from visteer.cli.options import JsonOption, one_of
-from visteer.cli.output import print_json, print_table, progress_bar, progress_bars, say
+from visteer.cli.output import (
+    print_json,
+    print_table,
+    progress_bar,
+    progress_bars,
+    say,
+    show_problems,
+    suggest,
+)
 from visteer.data.catalogue_report import CatalogueReport, catalogue_report
 from visteer.data.download import download, download_instructions
 from visteer.data.inspection import check_files, drop_bad
 from visteer.data.phantom import Shortcut, generate_phantom
-from visteer.data.readers import read_catalogue
-from visteer.study import Layout
+from visteer.data.readers import Layout, read_catalogue
 
 
 def register(app: typer.Typer) -> None:
@@ -157,6 +163,5 @@ def phantom(
         print_json(folders)
         return
     say(f"{train + val + test} pictures in {made.images}")
-    say(
-        f"next: visteer init my-study --images {made.images} --masks {made.masks} --irrelevant-masks {made.marks}"
-    )
+    folders_given = ("--images", made.images, "--masks", made.masks, "--irrelevant-masks", made.marks)
+    suggest("init", "my-study", *folders_given)

@@ -6,10 +6,13 @@ from typing import Annotated
 
 import typer
 
+from visteer.cli.opening import open_study
 from visteer.cli.options import JsonOption, SplitOption, StudyArgument, as_split
 from visteer.cli.output import print_json, print_table, progress_bar
 from visteer.cli.wording import FIGURES, shown
-from visteer.study import Study, evaluate_run
+from visteer.study import evaluate_run
+
+COUNTS = ("images", "with_region", "with_irrelevant")
 
 
 def register(app: typer.Typer) -> None:
@@ -27,8 +30,10 @@ def evaluate(
 
     Example: visteer evaluate my-study --run plain-1
     """
+    wanted = as_split(split)
+    opened = open_study(study)
     with progress_bar("evaluating") as bar:
-        result = evaluate_run(Study(study), run, as_split(split), progress=bar)
+        result = evaluate_run(opened, run, wanted, progress=bar)
     if json:
         print_json(result.to_json())
         return
@@ -36,5 +41,10 @@ def evaluate(
     rows = [
         [name, shown(figures[key]), meaning] for key, (name, meaning) in FIGURES.items() if key in figures
     ]
-    counts = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in result.counts.items())
-    print_table(f"{run} on {split} ({counts})", ["figure", "value (95 %)", "meaning"], rows)
+    counts = [f"{result.counts[name]} {name.replace('_', ' ')}" for name in COUNTS]
+    counts += [
+        f"{count} {name.replace('_', ' ')}"
+        for name, count in result.counts.items()
+        if "left" in name and count
+    ]
+    print_table(f"{run} on {split}: {', '.join(counts)}", ["figure", "value (95 %)", "meaning"], rows)

@@ -7,9 +7,11 @@ from typing import Annotated
 import numpy as np
 import typer
 
+from visteer.attribution.explain import METHODS
+from visteer.cli.opening import open_study
 from visteer.cli.options import JsonOption, SplitOption, StudyArgument, as_split
 from visteer.cli.output import print_json, progress_bar, say
-from visteer.study import Study, explain_run, finished_runs, save_explanation, save_explanation_sheet
+from visteer.study import explain_run, finished_runs, save_explanation, save_explanation_sheet
 
 
 def register(app: typer.Typer) -> None:
@@ -22,7 +24,7 @@ def explain(
     run: Annotated[str | None, typer.Option(metavar="ID", help="Default: the latest finished run.")] = None,
     split: SplitOption = "test",
     method: Annotated[
-        str, typer.Option(help="grad-cam, hirescam, grad-cam++, layercam, xgrad-cam, ...")
+        str, typer.Option(help="One of " + ", ".join(METHODS) + ".", metavar="METHOD")
     ] = "grad-cam",
     json: JsonOption = False,
 ) -> None:
@@ -30,11 +32,12 @@ def explain(
 
     Example: visteer explain my-study --split test
     """
-    opened = Study(study)
+    if method not in METHODS:
+        raise typer.BadParameter(f"--method must be one of {', '.join(METHODS)}, not {method!r}")
+    wanted = as_split(split)
+    opened = open_study(study)
     with progress_bar("explaining") as bar:
-        explained = explain_run(
-            opened, run or finished_runs(opened)[-1], as_split(split), method=method, progress=bar
-        )
+        explained = explain_run(opened, run or finished_runs(opened)[-1], wanted, method=method, progress=bar)
     path = save_explanation(opened, explained)
     sheet = save_explanation_sheet(opened, explained)
     right = float(np.mean(explained.probabilities.argmax(1) == explained.labels))

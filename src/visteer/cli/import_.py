@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from visteer.cli.options import JsonOption, StudyArgument, one_of
-from visteer.cli.output import print_json, progress_bar, say
+from visteer.cli.output import print_json, progress_bar, say, suggest
 from visteer.study import EditSource, Outside, Study, import_drawn, import_regions
 
 
@@ -34,13 +34,13 @@ def import_edits(
 
     Example: visteer import my-study --format masks --fraction 0.1
     """
+    if one_of(format_, EditSource, "--format") == "png" and source is None:
+        raise typer.BadParameter("--format png needs --from FOLDER")
+    chosen_outside = one_of(outside, Outside, "--outside")
     opened = Study(study)
-    if one_of(format_, EditSource, "--format") == "png":
-        if source is None:
-            raise typer.BadParameter("--format png needs --from FOLDER")
+    if format_ == "png" and source is not None:
         count = import_drawn(opened, source)
     else:
-        chosen_outside = one_of(outside, Outside, "--outside")
         with progress_bar("importing") as bar:
             count = import_regions(
                 opened,
@@ -54,4 +54,4 @@ def import_edits(
         print_json({"edits": count})
         return
     say(f"{count} edits stored")
-    say(f"next: visteer steer {study}")
+    suggest("steer", study)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from visteer.cli.options import JsonOption, one_of
-from visteer.cli.output import note, print_json, print_table, printable, progress_bars, say
+from visteer.cli.output import note, print_json, progress_bars, say, show_problems, suggest
+from visteer.data.readers import Layout
 from visteer.data.sample import Problem
-from visteer.study import BadFiles, Layout, OnBad, StudySettings, make_study
+from visteer.study import BadFiles, OnBad, StudySettings, make_study
 
 NOTES_SHOWN = 10
 
@@ -71,16 +74,19 @@ def init(
         result = {"study": str(study), "images": counts, "classes": classes_found}
         print_json({**result, "skipped": len(skipped), "notes": len(notes)})
         return
-    for problem in notes[:NOTES_SHOWN]:
-        note(f"note: {problem.path.name}: {problem.what}")
-    if len(notes) > NOTES_SHOWN:
-        note(f"note: and {len(notes) - NOTES_SHOWN} more files converted (visteer data check lists them)")
+    show_notes(notes)
     say(f"{study}: {', '.join(f'{count} {split}' for split, count in counts.items())} images")
     say(f"classes: {', '.join(made.study.class_names)}")
-    say(f"next: visteer train {study}")
+    suggest("train", study)
 
 
-def show_problems(title: str, problems: list[Problem] | tuple[Problem, ...]) -> None:
-    """Print all `problems` as one table on standard error."""
-    rows = [[printable(str(p.path)), p.what, p.mend] for p in problems]
-    print_table(title, ["file", "what", "how to mend"], rows, error=True)
+def show_notes(notes: Sequence[Problem]) -> None:
+    """Print one line a kind of note, with the number of files and one of them by name."""
+    alike = defaultdict(list)
+    for found in notes:
+        alike[found.what].append(found.path.name)
+    for what, names in list(alike.items())[:NOTES_SHOWN]:
+        which = names[0] if len(names) == 1 else f"{len(names)} files, such as {names[0]}"
+        note(f"note: {which}: {what}")
+    if len(alike) > NOTES_SHOWN:
+        note(f"note: and {len(alike) - NOTES_SHOWN} more kinds (visteer data check lists them all)")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,9 +11,11 @@ from contextlib import contextmanager
 from typing import NoReturn
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
+
+from visteer.data.sample import Problem
 
 Epoch = Mapping[str, float]
 
@@ -59,18 +62,29 @@ def note(text: str) -> None:
     sys.stderr.flush()
 
 
+def suggest(command: str, *words: object) -> None:
+    """Print the command line to try next, quoted for a shell."""
+    say(f"next: {shlex.join(['visteer', command, *map(str, words)])}")
+
+
 def print_table(
     title: str, header: Sequence[str], rows: Sequence[Sequence[str]], *, error: bool = False
 ) -> None:
     """Print a table on standard output, or on standard error."""
-    table = Table(title=escape(title), title_justify="left", header_style="bold")
+    table = Table(title=Text(printable(title)), title_justify="left", header_style="bold")
     for name in header:
-        table.add_column(escape(name), overflow="fold")
+        table.add_column(Text(name), overflow="fold")
     for row in rows:
-        table.add_row(*(escape(printable(cell)) for cell in row))
+        table.add_row(*(Text(printable(cell)) for cell in row))
     stream = sys.stderr if error else sys.stdout
     console = Console(file=stream, width=None if stream.isatty() else 110)
     console.print(table)
+
+
+def show_problems(title: str, problems: Sequence[Problem]) -> None:
+    """Print all `problems` as one table on standard error."""
+    rows = [[str(p.path), p.what, p.mend] for p in problems]
+    print_table(title, ["file", "what", "how to mend"], rows, error=True)
 
 
 class Bar:
@@ -107,7 +121,7 @@ class Bar:
         figures = [f"{name} {row[name]:.3f}" for name in _SHOWN_FIRST if name in row]
         line = f"epoch {row['epoch']:.0f}: " + ", ".join(figures)
         if self._bar is not None:
-            self._bar.console.print(escape(line), highlight=False)
+            self._bar.console.print(Text(line))
         else:
             note(line)
 

@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
+from visteer.cli.opening import open_study
 from visteer.cli.options import JsonOption, SplitOption, StudyArgument, as_split
 from visteer.cli.output import print_json, progress_bars, say
-from visteer.study import Study, runs_to_report, write_report
+from visteer.study import runs_to_report, write_report
 
 
 def register(app: typer.Typer) -> None:
@@ -33,11 +34,12 @@ def report(
 
     Example: visteer report my-study --out report.html
     """
-    opened = Study(study)
+    wanted = as_split(split)
+    opened = open_study(study)
     path = out or study / "report.html"
     chosen = tuple(runs) if runs else runs_to_report(opened)
     with progress_bars() as bars:
-        write_report(opened, chosen, as_split(split), path, progress=bars)
+        write_report(opened, chosen, wanted, path, progress=bars)
     if json:
         print_json({"report": str(path), "runs": list(chosen)})
         return

@@ -6,19 +6,19 @@ from typing import Annotated
 
 import typer
 
-from visteer.cli.options import (
+from visteer.cli.opening import open_study
+from visteer.cli.options import JsonOption, StudyArgument
+from visteer.cli.output import note
+from visteer.cli.train import run_training
+from visteer.cli.training_options import (
     EpochsOption,
-    JsonOption,
     PresetOption,
     ResumeOption,
     SeedOption,
     SetOption,
-    StudyArgument,
     build_config,
 )
-from visteer.cli.output import note
-from visteer.cli.train import run_training
-from visteer.study import Study, chosen_irrelevant, default_selection
+from visteer.study import chosen_irrelevant, default_selection
 
 
 def register(app: typer.Typer) -> None:
@@ -53,14 +53,14 @@ def steer(
 
     Example: visteer steer my-study --gamma 10
     """
-    opened = Study(study)
-    if irrelevant is None:
+    opened = open_study(study)
+    if irrelevant is None and resume is None:
         irrelevant = chosen_irrelevant(opened)
         note(f"irrelevant regions: {irrelevant} (--irrelevant changes it)")
     named: dict[str, object] = {
         "method": method,
         "gamma": gamma,
-        "irrelevant": irrelevant,
+        "irrelevant": irrelevant or "none",
         "epochs": epochs,
         "seed": opened.settings.seed if seed is None else seed,
         "select_by": default_selection(opened, steered=True),

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import typer
 
-from visteer.cli.options import (
+from visteer.cli.opening import open_study
+from visteer.cli.options import JsonOption, StudyArgument
+from visteer.cli.output import print_json, progress_bar, say, suggest
+from visteer.cli.training_options import (
     EpochsOption,
-    JsonOption,
     PresetOption,
     ResumeOption,
     SeedOption,
     SetOption,
-    StudyArgument,
     build_config,
 )
-from visteer.cli.output import print_json, progress_bar, say
 from visteer.steering import SteeringConfig
 from visteer.study import Reporting, Study, default_selection, train_run
 
@@ -37,7 +37,7 @@ def train(
 
     Example: visteer train my-study --epochs 10
     """
-    opened = Study(study)
+    opened = open_study(study)
     named: dict[str, object] = {
         "method": "none",
         "epochs": epochs,
@@ -61,8 +61,13 @@ def run_training(
         run, result = train_run(study, config, start_from=start_from, resume=resume, reporting=reporting)
     if json:
         score = None if result.score != result.score else result.score
-        kept = {"run": run, "best_epoch": result.best_epoch, "score": score, "irrelevant": config.irrelevant}
+        kept = {
+            "run": run,
+            "best_epoch": result.best_epoch,
+            "score": score,
+            "irrelevant": result.config.irrelevant,
+        }
         print_json({**kept, "history": [dict(row) for row in result.history]})
         return
     say(f"run {run}: kept epoch {result.best_epoch} of {len(result.history)}")
-    say(f"next: visteer evaluate {study.folder} --run {run}")
+    suggest("evaluate", study.folder, "--run", run)

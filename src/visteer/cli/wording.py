@@ -29,11 +29,14 @@ FIGURES: Mapping[str, tuple[str, str]] = {
 
 def shown(figure: Figure) -> str:
     """A figure with its interval, or a dash where there is none."""
-    if math.isnan(figure.value):
-        return "–"
     if math.isnan(figure.low):
-        return f"{figure.value:.3f}"
+        return value(figure)
     return f"{figure.value:.3f} ({figure.low:.3f} to {figure.high:.3f})"
+
+
+def value(figure: Figure) -> str:
+    """A figure without its interval, or a dash where there is none."""
+    return "–" if math.isnan(figure.value) else f"{figure.value:.3f}"
 
 
 def p_value(value: float) -> str:

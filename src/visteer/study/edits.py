@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visteer.data.images import read_mask
-from visteer.data.readers import read_catalogue
 from visteer.data.sample import Sample
 from visteer.edits.formats.png import export_png, import_png
 from visteer.edits.formats.regions import choose_fraction, edit_from_boxes, edit_from_masks
@@ -44,20 +43,16 @@ def import_regions(
         VisteerError: the data set has no such regions, or a mask cannot be read.
     """
     settings = study.settings
-    catalogue = read_catalogue(
-        settings.layout,
-        settings.images,
-        masks=settings.masks,
-        irrelevant_masks=settings.irrelevant_masks,
-        classes=settings.classes,
-    )
-    given = {s.id: s for s in catalogue.samples if _has_regions(s, source)}
+    given = {s.id: s for s in study.catalogue().samples if _has_regions(s, source)}
     training = [s.id for s in study.samples if s.split == "train" and s.id in given]
     measured = [s.id for s in study.samples if s.split != "train" and s.id in given]
     seed = settings.seed if seed is None else seed
     chosen = [*choose_fraction(training, fraction, seed), *measured]
     if not chosen:
-        raise VisteerError(f"{settings.images}: the data set ({settings.layout}) has no {source} to import")
+        lacking = "" if source == "boxes" or settings.masks else "; name their folder by visteer init --masks"
+        raise VisteerError(
+            f"{settings.images}: the data set ({settings.layout}) has no {source} to import{lacking}"
+        )
     author = f"{settings.layout} {source}"
     size = settings.image_size
     edits = {}
@@ -65,7 +60,7 @@ def import_regions(
         edits[name] = _edit_of(given[name], source, size, author, outside)
         if progress is not None:
             progress(done, len(chosen))
-    with study.open_edits() as store:
+    with study.open_edits(create=True) as store:
         store.append_many(edits)
     return len(edits)
 
@@ -85,7 +80,7 @@ def import_drawn(study: Study, folder: Path) -> int:
         raise VisteerError(
             f"{folder}: {len(unknown)} edit(s) of images that the study has not, such as {unknown[0]!r}"
         )
-    with study.open_edits() as store:
+    with study.open_edits(create=True) as store:
         latest = store.latest(list(edits))
         new = {name: edit for name, edit in edits.items() if not _same(latest.get(name), edit)}
         store.append_many(new)

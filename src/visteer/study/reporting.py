@@ -6,12 +6,12 @@ import math
 import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 
 from visteer.atomic import replacing, write_text
 from visteer.data.sample import Split
+from visteer.errors import VisteerError
 from visteer.evaluation import EvaluationResult, compare
 from visteer.report import (
     ComparisonRow,
@@ -22,7 +22,14 @@ from visteer.report import (
     render_report,
 )
 from visteer.steering import SteeringDataset
-from visteer.study.stages import ExplainedSplit, explain_run, finished_runs, stored_result
+from visteer.study.stages import (
+    ExplainedSplit,
+    explain_run,
+    finished_runs,
+    is_steered,
+    run_config,
+    stored_result,
+)
 from visteer.study.study import Study
 
 GALLERY_ROWS = 24
@@ -68,6 +75,10 @@ def write_report(
     Raises:
         VisteerError: no such run or split, or `path` cannot be written.
     """
+    if path.is_dir():
+        raise VisteerError(f"cannot write {path}: it is a folder; name a file in it")
+    if not path.parent.is_dir():
+        raise VisteerError(f"cannot write {path}: there is no folder {path.parent}; make it first")
     results, explained = [], []
     for run in runs:
 
@@ -87,7 +98,10 @@ def write_report(
         gallery_score=WORST_FIRST,
         commands=_commands(study, runs, split),
     )
-    write_text(path, render_report(content))
+    try:
+        write_text(path, render_report(content))
+    except OSError as error:
+        raise VisteerError(f"cannot write {path}: {error.strerror}") from None
     return content
 
 
@@ -150,22 +164,19 @@ def _gallery_row(
 
 def _run_report(study: Study, run: str, result: EvaluationResult) -> RunReport:
     """One run with its settings and its course."""
-    folder = study.run_folder(run)
-    description = folder.describe()
-    config = cast(dict[str, object], description["config"])
-    steered = config["method"] != "none"
+    config = run_config(study, run)
     method = "prediction loss alone"
-    if steered:
-        method = f"prediction loss + {config['gamma']:g} x {config['method']}"
-        if config["irrelevant"] != "none":
-            method += f", irrelevant regions: {config['irrelevant']}"
+    if config.method != "none":
+        method = f"prediction loss + {config.gamma:g} x {config.method}"
+    if config.irrelevant != "none":
+        method += f", irrelevant regions: {config.irrelevant}"
     return RunReport(
         name=run,
-        title="Steered" if steered else "Plain",
+        title="Steered" if is_steered(config) else "Plain",
         method=method,
         result=result,
-        history=folder.history(),
-        settings={name: str(config[name]) for name in _SETTINGS_SHOWN},
+        history=study.run_folder(run).history(),
+        settings={name: str(getattr(config, name)) for name in _SETTINGS_SHOWN},
     )
 
 

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import torch
+
 from visteer.data.duplicates import find_duplicate_groups
 from visteer.data.inspection import check_files, drop_bad
 from visteer.data.readers import read_catalogue
 from visteer.data.sample import Problem
 from visteer.data.splits import split_samples
 from visteer.errors import VisteerError
+from visteer.models import build_classifier
 from visteer.study.study import Study, StudySettings
 
 OnBad = Literal["stop", "skip"]
@@ -46,7 +49,7 @@ def make_study(
 
     Raises:
         BadFiles: some files cannot be used and `on_bad` is "stop".
-        VisteerError: the images cannot be read, or the folder is taken.
+        VisteerError: the images cannot be read, the model cannot be had, or the folder is taken.
     """
     if (folder / "visteer.toml").exists():
         raise VisteerError(f"{folder} holds a study already; choose another folder or delete it")
@@ -57,6 +60,11 @@ def make_study(
         irrelevant_masks=settings.irrelevant_masks,
         classes=settings.classes,
     )
+    if len(catalogue.classes) < 2:
+        raise VisteerError(
+            f"{settings.images} has one class only ({catalogue.classes[0]!r}); a classifier needs two"
+        )
+    _check_model(settings, catalogue.classes)
     problems = check_files(catalogue, _named(progress, "checking files"))
     bad = tuple(problem for problem in problems if problem.severity == "error")
     if bad and on_bad == "stop":
@@ -66,6 +74,13 @@ def make_study(
     splits = split_samples(catalogue.samples, groups, settings.seed)
     study = Study.create(folder, settings, catalogue, splits, groups, _named(progress, "decoding images"))
     return NewStudy(study, problems)
+
+
+def _check_model(settings: StudySettings, classes: tuple[str, ...]) -> None:
+    """Find out now, before hours of decoding, that there is no such model or weights. Nothing is downloaded."""
+    weights = "none" if settings.weights == "imagenet" else settings.weights
+    with torch.random.fork_rng():
+        build_classifier(settings.model, len(classes), weights, settings.image_size, classes)
 
 
 def _named(progress: Progress | None, what: str) -> Callable[[int, int], None] | None:

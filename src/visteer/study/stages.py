@@ -21,8 +21,9 @@ from visteer.data.readers import read_catalogue
 from visteer.data.sample import Split
 from visteer.errors import VisteerError
 from visteer.evaluation import Comparison, EvaluationResult, compare, evaluate, load_result, save_result
+from visteer.evaluation.localisation import MAP_SCORES
 from visteer.models import Classifier
-from visteer.steering import SteeringConfig, SteeringDataset, SteeringRun, steer
+from visteer.steering import RunFolder, SteeringConfig, SteeringDataset, SteeringRun, steer
 from visteer.steering.irrelevant import donor_rows
 from visteer.steering.run_folder import Epoch, digest_data
 from visteer.study.study import Study
@@ -68,27 +69,28 @@ def train_run(
         The run's id, and what it came to.
 
     Raises:
-        VisteerError: no such run, nothing to steer with, or training broke down.
+        VisteerError: no such run, nothing to steer with, a setting that does not fit the study, or training
+            broke down.
     """
     reporting = reporting or Reporting()
     training, validation = study.dataset("train"), study.dataset("val")
-    run = resume or study.new_run_id("plain" if config.method == "none" else "steered")
-    folder = study.folder / "runs" / run
     if resume is not None:
-        described = study.run_folder(resume).describe()
-        config = SteeringConfig.from_dict(cast(Mapping[str, object], described["config"]))
-        start_from = cast("str | None", described.get("start_from"))
+        config = run_config(study, resume)
+        start_from = cast("str | None", study.run_folder(resume).describe().get("start_from"))
+    _check_selection(config, validation)
+    run = resume or study.new_run_id("steered" if is_steered(config) else "plain")
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
         model = study.initial_model()
     if start_from is not None:
-        load_checkpoint(study.run_folder(start_from).model_path, model)
+        load_checkpoint(_finished(study, start_from).model_path, model)
+    _check_fit(config, model, training)
     result = steer(
         model,
         training,
         config,
         validation_figures(validation, config),
-        folder=folder,
+        folder=study.folder / "runs" / run,
         resume=resume is not None,
         facts={"run": run, "start_from": start_from, "model": study.settings.model},
         on_step=reporting.on_step,
@@ -111,11 +113,14 @@ def default_selection(study: Study, *, steered: bool) -> str:
     A steered run is to be right and to look at the right place, so its maps count beside its predictions; where no
     validation image has a region there are no map figures to go by.
     """
-    if not steered:
-        return "f2+auc"
-    validation = study.dataset("val")
-    has_region = ((validation.weights > 0) & (validation.targets > 0)).any()
-    return "f2+auc+epg+iou" if has_region else "f2+auc"
+    wanted = ("f2", "auc", "epg", "iou") if steered else ("f2", "auc")
+    there = _selectable(study.dataset("val"))
+    return "+".join(name for name in wanted if name in there)
+
+
+def is_steered(config: SteeringConfig) -> bool:
+    """Whether a run with these settings makes any use of the edits."""
+    return config.method != "none" or config.irrelevant != "none"
 
 
 def finished_runs(study: Study) -> tuple[str, ...]:
@@ -151,13 +156,25 @@ def load_run(study: Study, run: str) -> Classifier:
     Raises:
         VisteerError: no such run, or it is not finished.
     """
-    folder = study.run_folder(run)
-    if not folder.finished:
-        raise VisteerError(f"run {run} is not finished; finish it with --resume {run}")
+    folder = _finished(study, run)
     model = load_checkpoint(folder.model_path).model
     if not isinstance(model, Classifier):
         raise VisteerError(f"{folder.model_path} holds no classifier of this study")
     return model
+
+
+def run_config(study: Study, run: str) -> SteeringConfig:
+    """The settings that the run `run` was started with.
+
+    Raises:
+        VisteerError: no such run, or its run.json is damaged.
+    """
+    folder = study.run_folder(run)
+    try:
+        return SteeringConfig.from_dict(cast(Mapping[str, object], folder.describe()["config"]))
+    except (KeyError, TypeError, ValueError) as error:
+        path = folder.folder / "run.json"
+        raise VisteerError(f"{path} is damaged ({error}); start a new run") from None
 
 
 def explain_run(
@@ -171,7 +188,8 @@ def explain_run(
     """Maps of the true class for every image of `split`, with the predictions; nothing is written.
 
     Raises:
-        VisteerError: no such run or split, or the method is unknown.
+        VisteerError: no such run or split.
+        ValueError: the method is unknown.
     """
     data, model, device = study.dataset(split), load_run(study, run), _device()
     model.to(device)
@@ -226,7 +244,7 @@ def evaluate_run(
         VisteerError: no such run or split.
     """
     model, device, data = load_run(study, run), _device(), study.dataset(split)
-    config = SteeringConfig.from_dict(cast(Mapping[str, object], study.run_folder(run).describe()["config"]))
+    config = run_config(study, run)
     result = evaluate(
         model.to(device),
         data,
@@ -278,6 +296,52 @@ def compare_runs(study: Study, before: str, after: str, split: Split) -> Compari
         VisteerError: no such run.
     """
     return compare(stored_result(study, before, split), stored_result(study, after, split))
+
+
+def _finished(study: Study, run: str) -> RunFolder:
+    """The folder of a run that came to its end."""
+    folder = study.run_folder(run)
+    if not folder.finished:
+        command = "steer" if is_steered(run_config(study, run)) else "train"
+        raise VisteerError(
+            f"run {run} is not finished; finish it: visteer {command} {study.folder} --resume {run}"
+        )
+    return folder
+
+
+def _selectable(validation: SteeringDataset) -> tuple[str, ...]:
+    """The figures that can pick an epoch on these images: the higher the better, and given by them."""
+    names = ["accuracy", "balanced_accuracy", "f2"]
+    if len(set(validation.labels.tolist())) > 1:
+        names.append("auc")
+    if ((validation.weights > 0) & (validation.targets > 0)).any():
+        names += [name for name in MAP_SCORES if name != "map_distance"]
+    return tuple(names)
+
+
+def _check_selection(config: SteeringConfig, validation: SteeringDataset) -> None:
+    """Find out before the first epoch that `select_by` names what the validation images cannot give."""
+    there = _selectable(validation)
+    for name in config.select_by.split("+"):
+        if name.strip() not in there:
+            raise VisteerError(
+                f"select_by: no figure {name.strip()!r} on the validation images; there are {', '.join(there)}"
+            )
+
+
+def _check_fit(config: SteeringConfig, model: nn.Module, training: SteeringDataset) -> None:
+    """Find out before a run is begun that a setting names what the model or the training images have not."""
+    modules = dict(model.named_modules())
+    layers = (*config.freeze, *([config.target_layer] if config.target_layer else ()))
+    if unknown := [name for name in layers if name not in modules]:
+        raise VisteerError(
+            f"the model has no module {unknown[0]!r}; there are {', '.join(list(modules)[1:9])}, ..."
+        )
+    if config.irrelevant == "transplant" and not len(donor_rows(training)):
+        raise VisteerError(
+            "no edit of a training image marks a region of at most a quarter of it as irrelevant, so nothing can be "
+            "transplanted; mark the shortcut itself, or use --irrelevant replace or none"
+        )
 
 
 def _device() -> torch.device:

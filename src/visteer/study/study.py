@@ -13,17 +13,21 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Sequence
+import shutil
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, TypeVar, get_args
 
 import numpy as np
 import tomlkit
 from numpy.typing import NDArray
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
 
 from visteer.atomic import write_text
 from visteer.data.image_cache import ImageCache
+from visteer.data.readers import read_catalogue
 from visteer.data.sample import Catalogue, Split
 from visteer.edits.store import EditStore
 from visteer.errors import VisteerError
@@ -33,6 +37,8 @@ from visteer.steering import RunFolder, SteeringDataset
 Layout = Literal["folder", "busi", "isic9", "isic2017", "imagenette"]
 SPLITS: tuple[Split, ...] = get_args(Split)
 FORMAT = 1
+BYTES_A_PIXEL = 3
+EntryT = TypeVar("EntryT")
 
 
 @dataclass(frozen=True)
@@ -90,7 +96,7 @@ class Study:
         """Write a new study from a checked catalogue: its list of images, their decoded cache, its database.
 
         Raises:
-            VisteerError: `folder` holds a study already, or cannot be written.
+            VisteerError: `folder` holds a study already or cannot be written, or the disk is too small.
         """
         if (folder / "visteer.toml").exists():
             raise VisteerError(f"{folder} holds a study already; choose another folder or delete it")
@@ -98,17 +104,68 @@ class Study:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise VisteerError(f"cannot make the study folder {folder}: {error.strerror}") from None
+        _check_space(folder, len(catalogue.samples), settings.image_size)
+        with EditStore(_database_url(folder, settings.database)):
+            pass
         samples = [StudySample(s.id, s.label, splits[s.id], groups[s.id]) for s in catalogue.samples]
         write_text(folder / "samples.csv", _samples_csv(samples, catalogue.classes))
         ImageCache.build(catalogue.samples, folder / "cache", settings.image_size, progress)
-        with EditStore(_database_url(folder, settings.database)):
-            pass
         write_text(folder / "visteer.toml", _settings_toml(settings))
         return cls(folder)
 
-    def open_edits(self) -> EditStore:
-        """The store of edits; a context manager."""
-        return EditStore(_database_url(self.folder, self.settings.database))
+    def catalogue(self) -> Catalogue:
+        """The data set that the study was made from, read anew.
+
+        Raises:
+            VisteerError: it is not there any more.
+        """
+        settings = self.settings
+        return read_catalogue(
+            settings.layout,
+            settings.images,
+            masks=settings.masks,
+            irrelevant_masks=settings.irrelevant_masks,
+            classes=settings.classes,
+        )
+
+    def image_cache(self, progress: Callable[[int, int], None] | None = None) -> ImageCache:
+        """The decoded images of the study; decoded anew where the cache was deleted or damaged.
+
+        Raises:
+            VisteerError: samples.csv does not fit the images, or an image is gone.
+        """
+        folder = self.folder / "cache"
+        try:
+            cache = ImageCache.open(folder)
+        except VisteerError:
+            sources = {sample.id: sample for sample in self.catalogue().samples}
+            if missing := [name for name in self.ids() if name not in sources]:
+                raise VisteerError(
+                    f"{self.settings.images} has no image {missing[0]!r} any more ({len(missing)} missing); "
+                    "put the images back, or make a new study"
+                ) from None
+            samples = [sources[name] for name in self.ids()]
+            cache = ImageCache.build(samples, folder, self.settings.image_size, progress)
+        if set(cache.ids) != set(self.ids()):
+            raise VisteerError(
+                f"{self.folder / 'samples.csv'} does not fit the {len(cache)} images of the study; "
+                "restore it from a backup, or make a new study"
+            )
+        return cache
+
+    def open_edits(self, *, create: bool = False) -> EditStore:
+        """The store of edits; a context manager.
+
+        Raises:
+            VisteerError: the database cannot be opened, or its file is gone and `create` does not allow a new one.
+        """
+        url = _database_url(self.folder, self.settings.database)
+        file = _database_file(url)
+        if file is not None and not file.exists() and not create:
+            raise VisteerError(
+                f"{file} with the edits is gone; restore it from a backup, or import the edits again"
+            )
+        return EditStore(url)
 
     def ids(self, split: Split | None = None) -> tuple[str, ...]:
         """The ids of the images of `split`, or of all."""
@@ -124,7 +181,7 @@ class Study:
         Raises:
             VisteerError: the split is empty.
         """
-        cache = ImageCache.open(self.folder / "cache")
+        cache = self.image_cache()
         row_of = {name: row for row, name in enumerate(cache.ids)}
         chosen = [s for s in self.samples if s.split == split]
         if not chosen:
@@ -180,32 +237,46 @@ def _read_settings(folder: Path) -> StudySettings:
     """The settings in `folder`/visteer.toml."""
     path = folder / "visteer.toml"
     try:
-        tables = tomlkit.parse(path.read_text(encoding="utf-8")).unwrap()
-        data, model, study = tables["data"], tables["model"], tables["study"]
-        if study["format"] != FORMAT:
-            raise VisteerError(f"{path} has format {study['format']}; this version reads format {FORMAT}")
-        return StudySettings(
-            images=Path(data["images"]),
-            layout=data["layout"],
-            masks=Path(data["masks"]) if "masks" in data else None,
-            irrelevant_masks=Path(data["irrelevant_masks"]) if "irrelevant_masks" in data else None,
-            classes=tuple(data["classes"]) if "classes" in data else None,
-            model=model["name"],
-            weights=model["weights"],
-            image_size=model["image_size"],
-            seed=study["seed"],
-            database=study["database"],
-        )
-    except FileNotFoundError:
+        return _parse_settings(tomlkit.parse(path.read_text(encoding="utf-8")).unwrap())
+    except (FileNotFoundError, NotADirectoryError):
         raise VisteerError(
             f"{folder} is not a study: it has no visteer.toml (make one: visteer init)"
         ) from None
-    except (tomlkit.exceptions.TOMLKitError, UnicodeDecodeError) as error:
-        raise VisteerError(f"{path} cannot be read: {error}") from None
-    except (KeyError, TypeError) as error:
-        raise VisteerError(f"{path} lacks the entry {error}") from None
+    except (tomlkit.exceptions.TOMLKitError, ValueError) as error:
+        raise VisteerError(f"{path} is damaged: {error}; mend it or restore it from a backup") from None
     except OSError as error:
         raise VisteerError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def _parse_settings(tables: Mapping[str, object]) -> StudySettings:
+    """The settings in the tables of visteer.toml; a ValueError where one is missing or cannot be meant."""
+    study, data, model = (_entry(tables, name, dict) for name in ("study", "data", "model"))
+    if (found := _entry(study, "format", int)) != FORMAT:
+        raise ValueError(f"it has format {found}, and this version reads format {FORMAT}")
+    layout = _entry(data, "layout", str)
+    if layout not in get_args(Layout):
+        raise ValueError(f"layout must be one of {', '.join(get_args(Layout))}, not {layout!r}")
+    classes = _entry(data, "classes", list) if "classes" in data else None
+    return StudySettings(
+        images=Path(_entry(data, "images", str)),
+        layout=layout,  # type: ignore[arg-type]
+        masks=Path(_entry(data, "masks", str)) if "masks" in data else None,
+        irrelevant_masks=Path(_entry(data, "irrelevant_masks", str)) if "irrelevant_masks" in data else None,
+        classes=tuple(str(name) for name in classes) if classes is not None else None,
+        model=_entry(model, "name", str),
+        weights=_entry(model, "weights", str),
+        image_size=_entry(model, "image_size", int),
+        seed=_entry(study, "seed", int),
+        database=_entry(study, "database", str),
+    )
+
+
+def _entry(table: Mapping[str, object], name: str, kind: type[EntryT]) -> EntryT:
+    """`table[name]`, which must be of `kind`."""
+    value = table.get(name)
+    if not isinstance(value, kind):
+        raise ValueError(f"the entry {name} is {'missing' if value is None else 'of the wrong kind'}")
+    return value
 
 
 def _settings_toml(settings: StudySettings) -> str:
@@ -240,24 +311,52 @@ def _read_samples(path: Path) -> tuple[tuple[str, ...], tuple[StudySample, ...]]
     """Class names in label order, and the samples."""
     names: dict[int, str] = {}
     samples = []
+    line, mend = 0, "restore it from a backup, or make a new study"
     try:
         with path.open(encoding="utf-8", newline="") as file:
-            for row in csv.DictReader(file):
+            reader = csv.DictReader(file)
+            for row in reader:
+                line = reader.line_num
                 names[int(row["label"])] = row["class"]
-                if row["split"] in SPLITS:
-                    samples.append(StudySample(row["id"], int(row["label"]), row["split"], int(row["group"])))
+                if row["id"]:
+                    split = SPLITS[SPLITS.index(row["split"])]
+                    samples.append(StudySample(row["id"], int(row["label"]), split, int(row["group"])))
     except OSError as error:
-        raise VisteerError(f"{path} cannot be read: {error.strerror}") from None
-    except (KeyError, ValueError, csv.Error) as error:
-        raise VisteerError(f"{path} is damaged: {error}") from None
-    if sorted(names) != list(range(len(names))):
-        raise VisteerError(f"{path} is damaged: labels are missing")
+        raise VisteerError(f"{path} cannot be read: {error.strerror}; {mend}") from None
+    except (KeyError, TypeError, ValueError, csv.Error):
+        raise VisteerError(f"{path} is damaged at line {line}; {mend}") from None
+    if not samples or sorted(names) != list(range(len(names))) or len({s.id for s in samples}) < len(samples):
+        raise VisteerError(f"{path} is damaged: rows are missing or double; {mend}")
     return tuple(names[label] for label in range(len(names))), tuple(samples)
 
 
-def _database_url(folder: Path, url: str) -> str:
-    """`url` with a relative SQLite path made to count from `folder`."""
-    prefix = "sqlite:///"
-    if url.startswith(prefix) and not url.startswith(prefix + "/"):
-        return f"{prefix}{(folder / url.removeprefix(prefix)).resolve()}"
-    return url
+def _check_space(folder: Path, images: int, size: int) -> None:
+    """Refuse more decoded images than the disk of `folder` has room for."""
+    needed, free = images * size * size * BYTES_A_PIXEL, shutil.disk_usage(folder).free
+    if needed > free:
+        raise VisteerError(
+            f"{folder}: {images} decoded images of {size} px take {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB "
+            "are free; choose a smaller --image-size or another disk"
+        )
+
+
+def _database_url(folder: Path, url: str) -> URL | str:
+    """`url` with a relative SQLite path made to count from `folder`; what is no URL stays for `EditStore` to refuse."""
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        return url
+    if parsed.get_backend_name() != "sqlite":
+        return parsed
+    if parsed.database in (None, "", ":memory:"):
+        raise VisteerError(
+            f"the database {url} would be forgotten; give a file, such as sqlite:///visteer.db"
+        )
+    return parsed.set(database=str((folder / parsed.database).resolve()))
+
+
+def _database_file(url: URL | str) -> Path | None:
+    """The file of a SQLite database."""
+    if isinstance(url, str) or url.get_backend_name() != "sqlite" or url.database is None:
+        return None
+    return Path(url.database)

@@ -1,0 +1,163 @@
+"""Training, measuring and showing on a study, in the small."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from visteer.edits.map_edit import MapEdit
+from visteer.errors import VisteerError
+from visteer.evaluation import EvaluationResult
+from visteer.steering import SteeringConfig
+from visteer.study import (
+    Study,
+    chosen_irrelevant,
+    compare_runs,
+    default_selection,
+    evaluate_run,
+    explain_run,
+    finished_runs,
+    import_regions,
+    is_steered,
+    runs_to_report,
+    save_explanation,
+    stages,
+    train_run,
+    variant_dataset,
+    write_report,
+)
+
+QUICK = {"epochs": 1, "augment": "none", "select_by": "accuracy", "batch_size": 16, "precision": "fp32"}
+
+
+@pytest.fixture
+def trained(study) -> Study:
+    """The study with a plain run."""
+    train_run(study, SteeringConfig.from_dict(QUICK))
+    return study
+
+
+def test_marks_are_transplanted_where_there_are_small_ones(study):
+    assert chosen_irrelevant(study) == "none"  # no edit yet
+    import_regions(study, "masks", outside="irrelevant")
+    assert chosen_irrelevant(study) == "none"  # everything outside the lesion is no mark
+    import_regions(study, "masks", outside="unknown")
+    assert chosen_irrelevant(study) == "transplant"
+
+
+def test_maps_count_in_the_selection_where_there_are_regions(study):
+    assert default_selection(study, steered=True) == "f2+auc"
+    import_regions(study, "masks", fraction=0)
+    assert default_selection(study, steered=True) == "f2+auc+epg+iou"
+    assert default_selection(study, steered=False) == "f2+auc"
+
+
+def test_no_area_under_the_curve_with_one_class_to_validate_on(study):
+    path = study.folder / "samples.csv"
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join(line.replace("dog,val,", "dog,train,") for line in lines) + "\n")
+    alone = Study(study.folder)
+    assert default_selection(alone, steered=False) == "f2"
+    with pytest.raises(VisteerError, match="no figure 'auc' on the validation images"):
+        train_run(alone, SteeringConfig.from_dict({**QUICK, "select_by": "f2+auc"}))
+    config = SteeringConfig.from_dict({**QUICK, "select_by": default_selection(alone, steered=False)})
+    assert train_run(alone, config)[0] == "plain-1"
+
+
+def test_what_counts_as_steered():
+    assert not is_steered(SteeringConfig())
+    assert is_steered(SteeringConfig(method="attention-mse"))
+    assert is_steered(SteeringConfig(irrelevant="replace"))
+
+
+def test_a_result_is_measured_again_when_the_edits_of_its_images_change(trained, monkeypatch):
+    measured = []
+    real = stages.evaluate
+
+    def counted(*arguments: object, **named: object) -> EvaluationResult:
+        measured.append(1)
+        return real(*arguments, **named)
+
+    monkeypatch.setattr(stages, "evaluate", counted)
+    first = stages.stored_result(trained, "plain-1", "test")
+    assert len(measured) == 1
+    stages.stored_result(trained, "plain-1", "test")
+    assert len(measured) == 1
+    with trained.open_edits() as store:
+        store.append(trained.ids("train")[0], MapEdit([[1]], [[1]], author="Ada"))
+    stages.stored_result(trained, "plain-1", "test")
+    assert len(measured) == 1  # an edit of a training image is not measured against
+    target = np.zeros((32, 32), np.float32)
+    target[8:24, 8:24] = 1
+    with trained.open_edits() as store:
+        store.append(trained.ids("test")[0], MapEdit(target, np.ones_like(target), author="Ada"))
+    second = stages.stored_result(trained, "plain-1", "test")
+    assert len(measured) == 2
+    assert np.isnan(first.maps["epg"].value)
+    assert not np.isnan(second.maps["epg"].value)
+
+
+def test_the_same_settings_give_the_same_run_whatever_was_drawn_before(study):
+    import torch
+
+    config = SteeringConfig.from_dict(QUICK)
+    first, _ = train_run(study, config)
+    torch.rand(7)
+    second, _ = train_run(study, config)
+    weights = [(study.folder / "runs" / run / "model.safetensors").read_bytes() for run in (first, second)]
+    assert weights[0] == weights[1]
+    assert finished_runs(study) == ("plain-1", "plain-2")
+
+
+def test_explained_maps_are_of_the_true_class_and_normalised(trained):
+    explained = explain_run(trained, "plain-1", "val")
+    assert explained.ids == trained.ids("val")
+    assert explained.maps.dtype == np.float32
+    assert explained.maps.min() == 0
+    assert 0 < explained.maps.max() <= 1
+    assert np.array_equal(explained.dead, ~explained.maps.any(axis=(1, 2)))
+    assert np.allclose(explained.probabilities.sum(1), 1, atol=1e-5)
+    with np.load(save_explanation(trained, explained), allow_pickle=False) as arrays:
+        assert arrays["ids"].tolist() == list(explained.ids)
+        assert np.array_equal(arrays["maps"], explained.maps)
+
+
+def test_other_pictures_of_the_classes(study, pictures, tmp_path):
+    data = variant_dataset(study, pictures / "images")
+    assert (len(data), data.class_names) == (40, ("cat", "dog"))
+    assert not len(data.edited)
+    (tmp_path / "o" / "bird").mkdir(parents=True)
+    (tmp_path / "o" / "bird" / "1.png").write_bytes((pictures / "images/cat/00.png").read_bytes())
+    with pytest.raises(VisteerError, match="no images of the study's classes"):
+        variant_dataset(study, tmp_path / "o")
+
+
+def test_the_report_takes_the_latest_run_of_either_kind(trained, tmp_path):
+    assert runs_to_report(trained) == ("plain-1",)
+    write_report(trained, ("plain-1",), "test", tmp_path / "one.html")
+    assert "plain-1" in (tmp_path / "one.html").read_text(encoding="utf-8")
+    train_run(trained, SteeringConfig.from_dict(QUICK))
+    assert runs_to_report(trained) == ("plain-2",)
+    import_regions(trained, "masks", outside="unknown")
+    train_run(trained, SteeringConfig.from_dict({**QUICK, "method": "attention-mse"}))
+    assert runs_to_report(trained) == ("plain-2", "steered-3")
+    evaluate_run(trained, "steered-3", "test", resamples=10)
+    told = []
+    content = write_report(
+        trained, ("plain-2", "steered-3"), "test", tmp_path / "two.html", lambda *part: told.append(part)
+    )
+    assert [run.title for run in content.runs] == ["Plain", "Steered"]
+    assert {what for what, _, _ in told} == {"measuring plain-2", "measuring steered-3"}
+    assert content.gallery[0].scores[-1] == min(row.scores[-1] for row in content.gallery)
+
+
+def test_compare_pairs_the_same_images(trained):
+    train_run(trained, SteeringConfig.from_dict({**QUICK, "seed": 1}))
+    rows = compare_runs(trained, "plain-1", "plain-2", "test").rows
+    assert rows["accuracy"].difference.value == pytest.approx(
+        rows["accuracy"].after.value - rows["accuracy"].before.value
+    )
+
+
+def test_the_train_split_can_be_shown_too(trained):
+    assert len(explain_run(trained, "plain-1", "train").ids) == len(trained.ids("train"))
