@@ -29,7 +29,7 @@ from visteer.study import (
     write_report,
 )
 
-COUNTS = {"train": 400, "val": 60, "test": 160}
+COUNTS = {"train": 320, "val": 60, "test": 160}
 AGREEMENT = {"train": 1.0, "val": 1.0, "test": 0.5}
 VARIANTS = {"absent": None, "misleading": 0.0}
 EDITED_FRACTION = 0.25
