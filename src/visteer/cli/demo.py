@@ -29,7 +29,7 @@ from visteer.study import (
     write_report,
 )
 
-COUNTS = {"train": 320, "val": 60, "test": 160}
+COUNTS = {"train": 400, "val": 60, "test": 160}
 AGREEMENT = {"train": 1.0, "val": 1.0, "test": 0.5}
 VARIANTS = {"absent": None, "misleading": 0.0}
 EDITED_FRACTION = 0.25
@@ -142,8 +142,8 @@ def _measure(
         "accuracy_absent": ("accuracy, no tag", without.figures["accuracy"]),
         "f2_absent": ("F2, no tag", without.figures["f2"]),
         "auc_absent": ("AUC, no tag", without.figures["auc"]),
-        "epg": ("map energy inside the lesion", result.maps["epg"]),
-        "iou": ("overlap of map and lesion (IoU)", result.maps["iou"]),
+        "epg": ("map energy: on the lesion, not on the tag", result.maps["epg"]),
+        "iou": ("overlap of map and lesion (IoU), tag apart", result.maps["iou"]),
         "dead": ("maps that are zero everywhere", result.maps["dead"]),
         "reliance_irrelevant": ("reliance on the tag", result.interventions["reliance_irrelevant"]),
     }
