@@ -5,11 +5,16 @@ Run it: python examples/own_torchvision_model.py
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import torch
-from torchvision.models import resnet18
+from torch import nn
+from torchvision.models.resnet import BasicBlock, ResNet
 
 import visteer
+
+LAYER = "layer3"  # a 4 x 4 map of a 64 px image; the last stage's has 2 x 2 cells
 
 
 def make_data(count: int, seed: int, shortcut: bool) -> visteer.SteeringDataset:
@@ -32,19 +37,24 @@ def make_data(count: int, seed: int, shortcut: bool) -> visteer.SteeringDataset:
     return visteer.SteeringDataset(images, labels, ["standing", "lying"], edits=edits)
 
 
+def make_model() -> ResNet:
+    """Ten layers; any module will do that takes (N, 3, S, S) images in [0, 1].
+
+    With GroupNorm in place of BatchNorm, since a few steps are too few for the statistics of batches.
+    """
+    torch.manual_seed(0)
+    return ResNet(BasicBlock, [1, 1, 1, 1], num_classes=2, norm_layer=lambda width: nn.GroupNorm(8, width))
+
+
 def main() -> None:
     """Train plainly and steered, and print accuracy and reliance on the corner."""
-    training, test = make_data(96, seed=0, shortcut=True), make_data(64, seed=1, shortcut=False)
-    for name, config in {
-        "plain": visteer.SteeringConfig(epochs=3, batch_size=16, augment="none"),
-        "steered": visteer.SteeringConfig(
-            epochs=3, batch_size=16, augment="none", method="attention-mse", irrelevant="transplant"
-        ),
-    }.items():
-        torch.manual_seed(0)
-        model = resnet18(num_classes=2)  # any module that takes (N, 3, S, S) images in [0, 1]
+    training, test = make_data(128, seed=0, shortcut=True), make_data(40, seed=1, shortcut=False)
+    plain = visteer.SteeringConfig(epochs=4, batch_size=16, augment="none")
+    steered = dataclasses.replace(plain, method="attention-mse", irrelevant="transplant", target_layer=LAYER)
+    for name, config in {"plain": plain, "steered": steered}.items():
+        model = make_model()
         visteer.steer(model, training, config)
-        result = visteer.evaluate(model, test, resamples=100)
+        result = visteer.evaluate(model, test, layer=LAYER, resamples=100)
         accuracy, reliance = result.figures["accuracy"], result.interventions["reliance_irrelevant"]
         print(f"{name}: accuracy {accuracy.value:.2f}, reliance on the corner {reliance.value:.2f}")
 

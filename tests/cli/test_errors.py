@@ -349,6 +349,7 @@ def test_a_report_that_cannot_be_written_is_named(study, monkeypatch):
     def full(path, text):
         raise OSError(28, "No space left on device", str(path.with_name(".partial")))
 
+    monkeypatch.setattr(module, "render_report", lambda _: "")
     monkeypatch.setattr(module, "write_text", full)
     assert "report.html: No space left on device" in call("report", study).error
 

@@ -63,7 +63,7 @@ def test_the_whole_flow_takes_them(hostile):
     assert call("import", hostile, "--format", "png", "--from", edits, "--json").json == {"edits": 0}
 
     page = hostile.parent / "report.html"
-    assert call("report", hostile, "--out", page, "--json").json
+    assert call("report", hostile, "--out", page).out == f"{page} shows plain-1, steered-2\n"
     tags = Tags()
     tags.feed(page.read_text(encoding="utf-8"))
     assert not tags.suspicious
