@@ -284,7 +284,7 @@ def test_a_failed_saving_leaves_the_old_result(result, tmp_path, monkeypatch):
     def full(_):
         raise OSError("disk full")
 
-    monkeypatch.setattr("visteer.evaluation.result.os.fsync", full)
+    monkeypatch.setattr("visteer.atomic.os.fsync", full)
     with pytest.raises(OSError, match="disk full"):
         save_result(tmp_path, "a", result)
     assert load_result(tmp_path, "a").to_json() == result.to_json()
