@@ -55,7 +55,3 @@ def test_architecture_states_the_order_that_the_test_holds():
     assert order in text
     for part in (part for stage in (FOUNDATION, *STAGES) for part in stage):
         assert f"`src/visteer/{part}" in text, part
-
-
-def test_the_readme_has_a_place_for_what_was_measured():
-    assert (ROOT / "README.md").read_text(encoding="utf-8").count("<!-- measured -->") == 1

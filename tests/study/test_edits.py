@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -107,3 +109,16 @@ def test_edits_of_unknown_images_are_refused(study, tmp_path):
     Image.new("L", (4, 4)).save(tmp_path / "edits" / "bird.importance.png")
     with pytest.raises(VisteerError, match=r"images that the study has not, such as 'bird'"):
         import_drawn(study, tmp_path / "edits")
+
+
+def test_outside_is_unknown_by_default_where_marks_are_given(study):
+    import_regions(study, "masks")
+    with study.open_edits() as store:
+        edits = store.latest()
+    assert any(edit.unknown.any() for edit in edits.values())
+    plain = replace(study.settings, irrelevant_masks=None)
+    study.settings = plain
+    import_regions(study, "masks")
+    with study.open_edits() as store:
+        edits = store.latest()
+    assert not any(edit.unknown.any() for edit in edits.values())

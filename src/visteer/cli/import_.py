@@ -24,8 +24,12 @@ def import_edits(
         float, typer.Option(help="Of the training images that have a region.", min=0.0, max=1.0)
     ] = 1.0,
     outside: Annotated[
-        str, typer.Option(help="What cells outside the regions are: irrelevant or unknown.")
-    ] = "irrelevant",
+        str | None,
+        typer.Option(
+            help="What cells outside the regions are: irrelevant or unknown. "
+            "Default: irrelevant; unknown where the study has masks of irrelevant regions."
+        ),
+    ] = None,
     source: Annotated[Path | None, typer.Option("--from", help="The folder of PNG edits.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of the fraction; default: the study's.")] = None,
     json: JsonOption = False,
@@ -36,7 +40,7 @@ def import_edits(
     """
     if one_of(format_, EditSource, "--format") == "png" and source is None:
         raise typer.BadParameter("--format png needs --from FOLDER")
-    chosen_outside = one_of(outside, Outside, "--outside")
+    chosen_outside = None if outside is None else one_of(outside, Outside, "--outside")
     opened = Study(study)
     if format_ == "png" and source is not None:
         count = import_drawn(opened, source)

@@ -25,7 +25,7 @@ def import_regions(
     study: Study,
     source: Literal["masks", "boxes"],
     *,
-    outside: Outside = "irrelevant",
+    outside: Outside | None = None,
     fraction: float = 1.0,
     seed: int | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -35,6 +35,9 @@ def import_regions(
     `fraction` takes a seeded part of the training images that have a region; validation and test images are
     always taken, since their edits are only measured against. A smaller fraction is contained in a larger one of
     the same seed. All edits are stored in one transaction.
+
+    `outside` is what cells outside the regions are. By default they are irrelevant, as in the paper; but unknown
+    where the data set marks irrelevant regions itself, since these would drown in everything else.
 
     Returns:
         The number of edits written.
@@ -53,6 +56,8 @@ def import_regions(
         raise VisteerError(
             f"{settings.images}: the data set ({settings.layout}) has no {source} to import{lacking}"
         )
+    if outside is None:
+        outside = "unknown" if settings.irrelevant_masks is not None else "irrelevant"
     author = f"{settings.layout} {source}"
     size = settings.image_size
     edits = {}
