@@ -86,9 +86,9 @@ class EditStore:
         try:
             self._engine = _engine(self.url)
         except ModuleNotFoundError as error:
-            raise VisteerError(
-                f"no driver for {self._name} ({error.name} is missing); run: pip install visteer[postgresql]"
-            ) from error
+            postgres = self.url.get_backend_name() == "postgresql"
+            mend = 'run: pip install "visteer[postgresql]"' if postgres else f"install {error.name}"
+            raise VisteerError(f"no driver for {self._name} ({error.name} is missing); {mend}") from error
         except (ArgumentError, NoSuchModuleError) as error:
             raise VisteerError(f"cannot use {self._name} as an edit store: {_first_line(error)}") from error
         self._write_engine = self._engine.execution_options(visteer_writes=True)

@@ -347,3 +347,10 @@ def test_real_imagenette_boxes_lie_where_the_table_says(real_data: Path) -> None
     expected = [175 / 500, 184 / 375, 499 / 500, 341 / 375]
     assert np.allclose([first.left, first.top, first.right, first.bottom], expected)
     assert {s.id.split("/")[0]: s.split for s in catalogue.samples} == {"train": "train", "val": "test"}
+
+
+def test_two_sets_in_one_root_are_not_silently_read_as_one(tmp_path: Path) -> None:
+    for part in ("train", "test"):
+        picture(tmp_path / part / "benign" / "benign (1).png")
+    with pytest.raises(VisteerError, match=r"several folders of this layout \('test', 'train'\)"):
+        read_catalogue("busi", tmp_path)

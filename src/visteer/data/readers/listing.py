@@ -9,6 +9,7 @@ from pathlib import Path
 from visteer.data.images import EXTENSIONS
 from visteer.data.names import show_name
 from visteer.data.sample import Problem
+from visteer.errors import VisteerError
 
 _LITTER = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
 
@@ -69,10 +70,20 @@ def class_folders(part: Path, known: Collection[str], problems: list[Problem]) -
 
 
 def inner_folder(root: Path, fits: Callable[[Path], bool]) -> Path | None:
-    """Return `root` itself or the first folder in it that `fits`: data sets are given either way."""
+    """Return `root` itself or the one folder in it that `fits`: data sets are given either way.
+
+    Raises:
+        VisteerError: several folders fit, and taking one would leave the others out unseen.
+    """
     if fits(root):
         return root
-    return next((folder for folder in sorted(root.iterdir()) if folder.is_dir() and fits(folder)), None)
+    fitting = [folder for folder in sorted(root.iterdir()) if folder.is_dir() and fits(folder)]
+    if len(fitting) > 1:
+        names = ", ".join(show_name(folder.name) for folder in fitting)
+        raise VisteerError(
+            f"{show_name(root)} holds several folders of this layout ({names}): name one of them"
+        )
+    return fitting[0] if fitting else None
 
 
 def read_table(
