@@ -369,3 +369,20 @@ def assert_equal_states(a: nn.Module, b: nn.Module) -> None:
     for name, tensor in a.state_dict().items():
         assert tensor.dtype == b.state_dict()[name].dtype
         assert torch.equal(tensor, b.state_dict()[name]), name
+
+
+def test_a_module_of_ones_own_that_holds_another_is_no_wrapper(tmp_path):
+    """A child named `module` does not make a DistributedDataParallel: the outer weights are saved too."""
+
+    class Scaled(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.module = nn.Linear(2, 2)
+            self.scale = nn.Parameter(torch.tensor(7.0))
+
+    save_checkpoint(tmp_path / "a.safetensors", Scaled())
+    fresh = Scaled()
+    with torch.no_grad():
+        fresh.scale.fill_(1)
+    load_checkpoint(tmp_path / "a.safetensors", fresh)
+    assert fresh.scale.item() == 7

@@ -24,6 +24,7 @@ from visteer.errors import VisteerError
 from visteer.models.build import Classifier, create_backbone
 from visteer.models.header import FORMAT, CheckpointHeader, ClassifierHeader
 from visteer.models.weights import HEADER, WeightsFile, load_tensors, read_pickled, read_weights
+from visteer.models.wrapping import unwrap_model
 
 ModelT = TypeVar("ModelT", bound=nn.Module)
 
@@ -67,7 +68,7 @@ def save_checkpoint(path: str | Path, model: nn.Module, extra: Mapping[str, Any]
     path = Path(path)
     if path.suffix != ".safetensors":
         raise ValueError(f"a checkpoint's name ends in .safetensors, got {path}")
-    model = _unwrap(model)
+    model = unwrap_model(model)
     described = None
     if isinstance(model, Classifier):
         described = ClassifierHeader(model.name, model.class_names, model.preprocessing, model.origin)
@@ -112,7 +113,7 @@ def load_checkpoint(path: str | Path, model: nn.Module | None = None) -> Checkpo
         if described is None:
             raise VisteerError(f"{source} does not name its network: load it into a model of that network")
         return Checkpoint(_rebuild(described, file, source), file.header.extra)
-    inner = _unwrap(model)
+    inner = unwrap_model(model)
     if isinstance(inner, Classifier) and described is not None:
         _check_same_task(inner, described, source)
     load_tensors(inner, file.tensors, source)
@@ -180,16 +181,6 @@ def _check_same_task(model: Classifier, described: ClassifierHeader, source: str
     else:
         return
     raise VisteerError(f"{source} does not fit the model: {fault}")
-
-
-def _unwrap(model: nn.Module) -> nn.Module:
-    """What DistributedDataParallel and torch.compile wrap, in any order."""
-    while True:
-        children = dict(model.named_children())
-        inner = children.get("module", children.get("_orig_mod"))
-        if inner is None or len(children) != 1:
-            return model
-        model = inner
 
 
 def _check_plain(value: object, place: str) -> None:

@@ -19,6 +19,7 @@ from visteer.steering import SteeringConfig
         {"gamma": float("nan")},
         {"learning_rate": float("inf")},
         {"patience": 0},
+        {"seed": -1},
         {"optimizer": "lion"},
         {"irrelevant": "erase"},
     ],

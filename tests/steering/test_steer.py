@@ -104,6 +104,11 @@ def test_frozen_modules_do_not_change():
     assert changed
 
 
+def test_a_large_seed_trains():
+    run = steer(small_model(), small_data(), small_config(seed=1_800_000_000, epochs=1))
+    assert math.isfinite(run.history[0]["prediction_loss"])
+
+
 def test_an_unknown_frozen_module_is_named():
     with pytest.raises(ValueError, match="no module 'layer9'"):
         steer(small_model(), small_data(), small_config(freeze=("layer9",)))

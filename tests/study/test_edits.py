@@ -21,11 +21,13 @@ def edited(study: Study, split: str) -> set[str]:
 def test_fractions_are_nested_and_what_is_measured_is_complete(study, tmp_path):
     found = []
     for fraction in (0.25, 0.5, 1.0):
+        before = {name for split in ("train", "val", "test") for name in edited(study, split)}
         count = import_regions(study, "masks", fraction=fraction)
         found.append(edited(study, "train"))
         assert edited(study, "val") == set(study.ids("val"))
         assert edited(study, "test") == set(study.ids("test"))
-        assert count == len(found[-1]) + len(study.ids("val")) + len(study.ids("test"))
+        after = found[-1] | set(study.ids("val")) | set(study.ids("test"))
+        assert count == len(after - before)
     train = len(study.ids("train"))
     assert [len(some) for some in found] == [round(train * 0.25), round(train * 0.5), train]
     assert found[0] < found[1] < found[2]
@@ -122,3 +124,24 @@ def test_outside_is_unknown_by_default_where_marks_are_given(study):
     with study.open_edits() as store:
         edits = store.latest()
     assert not any(edit.unknown.any() for edit in edits.values())
+
+
+def test_a_mask_does_not_supersede_what_an_expert_drew(study):
+    import_regions(study, "masks", outside="unknown")
+    name = study.ids("train")[0]
+    size = study.settings.image_size
+    drawn = MapEdit(np.ones((size, size)), np.ones((size, size)), author="Ada")
+    with study.open_edits() as store:
+        store.append(name, drawn)
+    import_regions(study, "masks", outside="irrelevant")
+    with study.open_edits() as store:
+        assert store.latest([name])[name].author == "Ada"
+    assert import_regions(study, "masks", outside="irrelevant") == 0
+
+
+def test_masks_larger_than_any_edit_are_brought_to_the_studys_grid(study, tmp_path):
+    masks = tmp_path / "masks"
+    shutil.copytree(study.settings.masks, masks)
+    Image.new("L", (5000, 5000), 255).save(min(masks.rglob("*.png")))
+    study.settings = replace(study.settings, masks=masks)
+    assert import_regions(study, "masks") > 0

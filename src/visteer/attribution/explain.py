@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from visteer.attribution.grad_cam import GradCAM, target_columns, widen
 from visteer.attribution.methods import CHANNEL_WEIGHTS
+from visteer.models.wrapping import unwrap_model
 
 # Methods on the pixels hold the graph of the whole network: so many images (or steps between images) at once.
 _PIXEL_BATCH = 32
@@ -86,7 +87,7 @@ def explain_images(
         raise ValueError(f"{method!r} works on pixels; leave the layer {layer!r} out")
     if method not in _PIXEL_METHODS and method not in CHANNEL_WEIGHTS:
         raise ValueError(f"unknown method {method!r}; there are {', '.join(METHODS)}")
-    network = _unwrap(model)
+    network = unwrap_model(model)
     with _frozen_for_evaluation(network), torch.enable_grad():
         if method in _PIXEL_METHODS:
             return _explain_pixels(network, images.detach(), targets, _PIXEL_METHODS[method])
@@ -154,20 +155,6 @@ def _integrated_gradients(network: nn.Module, images: Tensor, targets: Tensor) -
 _PIXEL_METHODS: Mapping[str, Callable[[nn.Module, Tensor, Tensor], Tensor]] = MappingProxyType(
     {"input-gradient": _input_gradient, "integrated-gradients": _integrated_gradients}
 )
-
-
-def _unwrap(model: nn.Module) -> nn.Module:
-    """The network inside `DistributedDataParallel` and `torch.compile`, in any order.
-
-    A wrapped forward pass would expect a backward pass through the parameters, or compile the hook.
-    """
-    while True:
-        if isinstance(model, nn.parallel.DistributedDataParallel):
-            model = model.module
-        elif isinstance(original := getattr(model, "_orig_mod", None), nn.Module):
-            model = original
-        else:
-            return model
 
 
 METHODS: tuple[str, ...] = (*CHANNEL_WEIGHTS, *_PIXEL_METHODS)

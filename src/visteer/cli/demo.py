@@ -57,7 +57,9 @@ def demo(
     """
     started = time.monotonic()
     if (out / "study" / "visteer.toml").exists():
-        raise VisteerError(f"{out} holds a demo already; look at {out / 'report.html'}, or delete the folder")
+        done = (out / "report.html").exists()
+        state = f"a demo already; look at {out / 'report.html'}" if done else "an unfinished demo"
+        raise VisteerError(f"{out} holds {state}; delete the folder to run it again")
     with progress_bar("drawing pictures") as bar:
         phantom = generate_phantom(
             out / "phantom",
@@ -88,7 +90,10 @@ def demo(
         write_report(study, (plain, steered), "test", out / "report.html", progress=bars)
     seconds = time.monotonic() - started
     if json:
-        figures = {run: {key: figure.value for key, (_, figure) in row.items()} for run, row in rows.items()}
+        figures = {
+            run: {key: figure.to_json()["value"] for key, (_, figure) in row.items()}
+            for run, row in rows.items()
+        }
         print_json({"plain": plain, "steered": steered, "figures": figures, "seconds": round(seconds, 1)})
         return
     print_table(

@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -188,7 +189,7 @@ def _map(folder: Path, manifest: _Manifest) -> ImageCache | None:
         return None
     try:
         images = np.load(folder / Path(str(manifest["data"])).name, mmap_mode="r", allow_pickle=False)
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, ValueError, EOFError):
         return None
     if images.shape != (len(sources), size, size, 3) or images.dtype != np.uint8:
         return None
@@ -222,6 +223,8 @@ def _decode(
             pool.shutdown(cancel_futures=True)
             raise
     rows.flush()
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
     return digest.hexdigest()
 
 
@@ -231,5 +234,6 @@ def _sweep(folder: Path, keep: str) -> None:
         if path.name != keep:
             path.unlink(missing_ok=True)
     for path in folder.glob("*.partial"):
-        if time.time() - path.stat().st_mtime > _ABANDONED_SECONDS:
-            path.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):  # a build beside this one may have finished
+            if time.time() - path.stat().st_mtime > _ABANDONED_SECONDS:
+                path.unlink()

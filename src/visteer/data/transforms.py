@@ -62,6 +62,8 @@ class TransformConfig:
         for name in ("flip", "vertical_flip"):
             if getattr(self, name) > 1:
                 raise ValueError(f"{name} is a probability, got {getattr(self, name)}")
+        if self.perspective >= 0.5:
+            raise ValueError(f"perspective must be below 0.5, got {self.perspective}")
         for name in ("scale", "contrast"):
             if getattr(self, name) >= 1:
                 raise ValueError(f"{name} must be below 1, got {getattr(self, name)}")

@@ -146,14 +146,14 @@ def _explain_all(
             raise ValueError(f"the model has {found.logits.shape[1]} classes and the data have {classes}")
         _check_finite(found.logits, chosen, data)
         _check_finite(found.maps, chosen, data)
-        probabilities[chosen] = found.logits.float().softmax(dim=1).double().cpu().numpy()
+        probabilities[chosen] = found.logits.float().softmax(dim=1).cpu().double().numpy()
         dead[chosen] = dead_maps(found.maps).cpu().numpy()
         edited = np.flatnonzero(data.edit_rows[chosen] >= 0)
         if len(edited):
             some = torch.from_numpy(edited).to(batch.images.device)
             measured = localisation_scores(found.maps[some], batch.targets[some], batch.weights[some])
             for name, values in measured.items():
-                scores[name][chosen[edited]] = values.double().cpu().numpy()
+                scores[name][chosen[edited]] = values.cpu().double().numpy()
         if progress is not None:
             progress(int(chosen[-1]) + 1, n)
     return probabilities, dead, scores

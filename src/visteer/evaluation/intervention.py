@@ -299,7 +299,7 @@ def _changed_images(
 
 def _predict(model: nn.Module, images: Tensor) -> Floats:
     with torch.no_grad():
-        probabilities: Floats = model(images).float().softmax(dim=1).double().cpu().numpy()
+        probabilities: Floats = model(images).float().softmax(dim=1).cpu().double().numpy()
     return probabilities
 
 

@@ -67,7 +67,8 @@ def steer(
 
     One optimiser step sees `config.batch_size` images over all processes; a launcher (`accelerate launch`,
     `torchrun`) sets the number of processes and devices. Everything random is drawn for the whole batch
-    from (seed, epoch, step), so the result depends neither on the number of processes nor on interruptions.
+    from (seed, epoch, step), so the result does not depend on interruptions; nor on the number of processes or on
+    `accumulate`, for networks without BatchNorm and dropout, which see only their own part of a batch.
 
     Arguments:
         model: takes (N, 3, S, S) float images in [0, 1] and gives logits (N, C).
@@ -129,6 +130,7 @@ def steer(
                 on_epoch(row)
         accelerator.wait_for_everyone()
         loop.restore_best(run_folder)
+        accelerator.wait_for_everyone()  # nobody still reads the best weights when they are renamed
         if run_folder is not None and accelerator.is_main_process:
             kept = {"best_epoch": best_epoch, "score": None if math.isnan(best_score) else best_score}
             run_folder.finish({**kept, "epochs_run": len(history)})
@@ -167,7 +169,7 @@ class _Loop:
     def run_epoch(self, epoch: int, on_step: Callable[[int, int], None] | None) -> dict[str, float]:
         """Train one epoch and give its means. Every image is seen once, in batches of nearly equal size."""
         config, size = self.config, len(self.data)
-        seed = config.seed * 1_000_003 + epoch
+        seed = (config.seed * 1_000_003 + epoch) % 2**40  # times 100,003 it still fits 63 bits
         order = torch.randperm(size, generator=torch.Generator().manual_seed(seed)).numpy()
         processes = self.accelerator.num_processes
         batches = np.array_split(order, max(1, min(math.ceil(size / config.batch_size), size // processes)))
@@ -184,7 +186,7 @@ class _Loop:
                 sums += self._step(rows, cam, config.gamma_at(position), seed * 100_003 + step)
                 if on_step is not None and self.accelerator.is_main_process:
                     on_step(epoch * len(batches) + step + 1, config.epochs * len(batches))
-        sums = self.accelerator.reduce(sums.float().to(self.accelerator.device)).double().cpu()
+        sums = self.accelerator.reduce(sums.float().to(self.accelerator.device)).cpu().double()
         if not torch.isfinite(sums).all():
             raise VisteerError(
                 f"the loss is no number any more in epoch {epoch + 1}; lower the learning rate "
@@ -223,7 +225,7 @@ class _Loop:
                 self.accelerator.backward((prediction + gamma * attention) * processes)
                 right = (logits.argmax(1) == batch.labels).sum()
                 values = (prediction.detach(), attention.detach(), counts.sum(), dead, right)
-                sums += torch.stack([torch.as_tensor(value).double().cpu() for value in values])
+                sums += torch.stack([torch.as_tensor(value).cpu().double() for value in values])
         self.optimizer.step()
         self.optimizer.zero_grad()
         return sums
@@ -365,8 +367,8 @@ def _class_weights(data: SteeringDataset, config: SteeringConfig) -> Tensor:
 
 def _somewhere_to_look(data: SteeringDataset) -> NDArray[np.bool_]:
     """For each edit whether any cell is relevant or unknown: else no map can satisfy it."""
-    irrelevant = (data.weights > 0) & (data.targets == 0)
-    return np.asarray(~irrelevant.all(axis=(1, 2)))
+    known = data.weights > 0
+    return np.asarray(known.any(axis=(1, 2)) & ((data.targets > 0) | ~known).any(axis=(1, 2)))
 
 
 def computes_bf16(device: torch.device) -> bool:

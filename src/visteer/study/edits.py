@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from visteer.data.images import read_mask
 from visteer.data.sample import Sample
@@ -39,8 +40,10 @@ def import_regions(
     `outside` is what cells outside the regions are. By default they are irrelevant, as in the paper; but unknown
     where the data set marks irrelevant regions itself, since these would drown in everything else.
 
+    An image whose latest edit is by somebody else keeps it: a mask does not supersede what an expert drew.
+
     Returns:
-        The number of edits written.
+        The number of edits written; an edit equal to the latest of its image is not written again.
 
     Raises:
         VisteerError: the data set has no such regions, or a mask cannot be read.
@@ -66,8 +69,14 @@ def import_regions(
         if progress is not None:
             progress(done, len(chosen))
     with study.open_edits(create=True) as store:
-        store.append_many(edits)
-    return len(edits)
+        latest = store.latest(list(edits))
+        new = {
+            name: edit
+            for name, edit in edits.items()
+            if name not in latest or (latest[name].author == author and not _same(latest[name], edit))
+        }
+        store.append_many(new)
+    return len(new)
 
 
 def import_drawn(study: Study, folder: Path) -> int:
@@ -120,17 +129,18 @@ def _edit_of(
         boxes = [(b.left, b.top, b.right, b.bottom) for b in sample.boxes or ()]
         return edit_from_boxes(boxes, (size, size), outside=outside, author=author, source="boxes")
     return edit_from_masks(
-        _united(sample.masks),
-        _united(sample.irrelevant_masks),
+        _united(sample.masks, size),
+        _united(sample.irrelevant_masks, size),
         outside=outside,
         author=author,
         source="masks",
     )
 
 
-def _united(paths: tuple[Path, ...] | None) -> NDArray[np.bool_] | None:
-    """The union of the masks in `paths`; None where there is no mask."""
+def _united(paths: tuple[Path, ...] | None, size: int) -> NDArray[np.bool_] | None:
+    """The union of the masks in `paths` on the study's grid, cells at least half covered; None without a mask."""
     if not paths:
         return None
-    united: NDArray[np.bool_] = np.logical_or.reduce([read_mask(path) for path in paths])
-    return united
+    united = np.logical_or.reduce([read_mask(path) for path in paths])
+    area = Image.fromarray(united.astype(np.uint8) * 255).resize((size, size), Image.Resampling.BOX)
+    return np.asarray(area) >= 128

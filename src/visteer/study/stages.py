@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -14,6 +15,7 @@ from torch import nn
 
 from visteer.atomic import replacing, write_text
 from visteer.attribution import dead_maps, explain_images, normalize_maps
+from visteer.attribution.methods import CHANNEL_WEIGHTS
 from visteer.checkpoint import load_checkpoint
 from visteer.data.image_cache import resize_image
 from visteer.data.images import read_image
@@ -21,7 +23,7 @@ from visteer.data.readers import read_catalogue
 from visteer.data.sample import Split
 from visteer.errors import VisteerError
 from visteer.evaluation import Comparison, EvaluationResult, compare, evaluate, load_result, save_result
-from visteer.evaluation.localisation import MAP_SCORES
+from visteer.evaluation.localisation import MAP_SCORES, REGION_THRESHOLD
 from visteer.models import Classifier
 from visteer.steering import RunFolder, SteeringConfig, SteeringDataset, SteeringRun, steer
 from visteer.steering.irrelevant import donor_rows
@@ -81,9 +83,7 @@ def train_run(
     run = resume or study.new_run_id("steered" if is_steered(config) else "plain")
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
-        model = study.initial_model()
-    if start_from is not None:
-        load_checkpoint(_finished(study, start_from).model_path, model)
+        model = study.initial_model() if start_from is None else load_run(study, start_from)
     _check_fit(config, model, training)
     result = steer(
         model,
@@ -192,11 +192,12 @@ def explain_run(
         ValueError: the method is unknown.
     """
     data, model, device = study.dataset(split), load_run(study, run), _device()
+    layer = run_config(study, run).target_layer if method in CHANNEL_WEIGHTS else None
     model.to(device)
     maps, dead, probabilities = [], [], []
     for start in range(0, len(data), EXPLAIN_BATCH):
         batch = data.batch(range(start, min(start + EXPLAIN_BATCH, len(data))), device)
-        explanation = explain_images(model, batch.images, batch.labels, method=method)
+        explanation = explain_images(model, batch.images, batch.labels, method=method, layer=layer)
         dead.append(dead_maps(explanation.maps).cpu().numpy())
         maps.append(normalize_maps(explanation.maps).float().cpu().numpy())
         probabilities.append(explanation.logits.float().softmax(1).cpu().numpy())
@@ -256,6 +257,7 @@ def evaluate_run(
         progress=progress,
     )
     folder = study.run_folder(run).folder
+    (folder / f"evaluation-{split}.digest").unlink(missing_ok=True)
     save_result(folder, f"evaluation-{split}", result)
     write_text(folder / f"evaluation-{split}.digest", digest_data(data))
     return result
@@ -269,7 +271,8 @@ def stored_result(
     measured_on = folder / f"evaluation-{split}.digest"
     digest = digest_data(study.dataset(split))
     if measured_on.exists() and measured_on.read_text(encoding="utf-8") == digest:
-        return load_result(folder, f"evaluation-{split}")
+        with suppress(VisteerError):  # damaged, or of another version: measured anew
+            return load_result(folder, f"evaluation-{split}")
     return evaluate_run(study, run, split, progress=progress)
 
 
@@ -314,8 +317,10 @@ def _selectable(validation: SteeringDataset) -> tuple[str, ...]:
     names = ["accuracy", "balanced_accuracy", "f2"]
     if len(set(validation.labels.tolist())) > 1:
         names.append("auc")
-    if ((validation.weights > 0) & (validation.targets > 0)).any():
-        names += [name for name in MAP_SCORES if name != "map_distance"]
+    known = validation.weights > 0
+    region = known & (validation.targets >= REGION_THRESHOLD * 255)
+    if region.any():
+        names += [name for name in MAP_SCORES if name not in ("map_distance", "pixel_auroc")]
     return tuple(names)
 
 

@@ -137,6 +137,8 @@ class Study:
         folder = self.folder / "cache"
         try:
             cache = ImageCache.open(folder)
+            if cache.images.shape[1] != self.settings.image_size:
+                raise VisteerError(f"{folder} holds images of another size")
         except VisteerError:
             sources = {sample.id: sample for sample in self.catalogue().samples}
             if missing := [name for name in self.ids() if name not in sources]:
