@@ -263,9 +263,16 @@ def test_a_damaged_run_json_is_named(study, text):
     assert "plain-1/run.json is damaged" in call("evaluate", study, "--run", "plain-1").error
 
 
-def test_damaged_weights_and_results_are_named(study):
-    (study / "runs/plain-1/evaluation-test.json").write_text("{")
-    assert "evaluation-test.json is damaged" in call("compare", study, "plain-1", "steered-2").error
+def test_a_damaged_result_is_measured_anew(study):
+    path = study / "runs/plain-1/evaluation-test.json"
+    assert call("compare", study, "plain-1", "steered-2").code == 0
+    whole = path.read_text()
+    path.write_text("{")
+    assert call("compare", study, "plain-1", "steered-2").code == 0
+    assert path.read_text() == whole
+
+
+def test_damaged_weights_are_named(study):
     (study / "runs/plain-1/model.safetensors").write_bytes(b"x" * 99)
     assert "plain-1/model.safetensors is damaged" in call("evaluate", study, "--run", "plain-1").error
 

@@ -120,14 +120,15 @@ def test_a_killed_init_can_be_given_again(phantom, tmp_path):
 def test_a_killed_import_stores_nothing_and_loses_nothing(study):
     with Study(study).open_edits() as store:
         before = {name: edit.digest for name, edit in store.latest().items()}
-    process = start(WAITING.format(patch=IN_THE_TRANSACTION), "import", study, "--format", "masks")
+    words = ("import", study, "--format", "masks", "--outside", "irrelevant")
+    process = start(WAITING.format(patch=IN_THE_TRANSACTION), *words)
     assert process.stdout is not None
     process.stdout.readline()
     kill_when(process, lambda: True)
     with Study(study).open_edits() as store:
         assert {name: edit.digest for name, edit in store.latest().items()} == before
         assert store.count() == 60
-    assert call("import", study, "--format", "masks", "--json").json == {"edits": 80}
+    assert call(*words, "--json").json == {"edits": 80}
     with Study(study).open_edits() as store:
         assert store.count() == 140
 
