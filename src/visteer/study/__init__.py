@@ -1,5 +1,6 @@
 """A study on disk, and the stages run on it."""
 
+from visteer.data.readers import Layout
 from visteer.study.edits import Outside, export_edits, import_drawn, import_regions
 from visteer.study.edits import Source as EditSource
 from visteer.study.reporting import runs_to_report, save_explanation_sheet, write_report
@@ -20,7 +21,7 @@ from visteer.study.stages import (
     train_run,
     variant_dataset,
 )
-from visteer.study.study import Layout, Study, StudySettings
+from visteer.study.study import Study, StudySettings
 
 __all__ = [
     "BadFiles",

@@ -17,7 +17,7 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeVar, get_args
+from typing import TypeVar, get_args
 
 import numpy as np
 import tomlkit
@@ -27,14 +27,13 @@ from sqlalchemy.exc import ArgumentError
 
 from visteer.atomic import write_text
 from visteer.data.image_cache import ImageCache
-from visteer.data.readers import read_catalogue
+from visteer.data.readers import Layout, read_catalogue
 from visteer.data.sample import Catalogue, Split
 from visteer.edits.store import EditStore
 from visteer.errors import VisteerError
 from visteer.models import Classifier, build_classifier
 from visteer.steering import RunFolder, SteeringDataset
 
-Layout = Literal["folder", "busi", "isic9", "isic2017", "imagenette"]
 SPLITS: tuple[Split, ...] = get_args(Split)
 FORMAT = 1
 BYTES_A_PIXEL = 3
