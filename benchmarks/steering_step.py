@@ -1,17 +1,17 @@
 """What steering costs: a plain step, a steered step, and a step of the published design, interleaved in one run.
 
 The published design makes the map by a second forward pass through captum's LayerGradCam, at image resolution; as
-published its channel weights are constants in the loss. Times are medians of interleaved rounds. Peak memory is the
-growth of the resident set over the first steps, each variant in a process of its own.
+published its channel weights are constants in the loss. Each round times all variants, in an order that rotates; a
+ratio is the median over the rounds of the ratio within one round, so that a slow moment of the machine hits both sides.
+Peak memory is the growth of the resident set over the first steps, each variant in a process of its own.
 
-    python benchmarks/steering_step.py [--rounds 7] [--batch 8] [--quick]
+    python benchmarks/steering_step.py [--rounds 21] [--batch 8] [--bf16-batch 32] [--quick]
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import resource
 import statistics
 import subprocess
 import sys
@@ -85,16 +85,24 @@ class Bench:
         self.optimizer.step()
 
 
-def medians(steps: dict[str, Callable[[], None]], rounds: int) -> dict[str, float]:
-    """The median seconds of each step, run in turn, after one warm-up of each."""
+def interleaved(steps: dict[str, Callable[[], None]], rounds: int) -> dict[str, list[float]]:
+    """The seconds of each step in each round, after one warm-up of each; the order within a round rotates."""
     times: dict[str, list[float]] = {name: [] for name in steps}
-    for count in range(rounds + 1):
-        for name, step in steps.items():
+    names = list(steps)
+    for step in steps.values():
+        step()
+    for count in range(rounds):
+        first = count % len(names)
+        for name in names[first:] + names[:first]:
             start = time.perf_counter()
-            step()
-            if count:
-                times[name].append(time.perf_counter() - start)
-    return {name: statistics.median(values) for name, values in times.items()}
+            steps[name]()
+            times[name].append(time.perf_counter() - start)
+    return times
+
+
+def median_ratio(times: list[float], base: list[float]) -> float:
+    """The median over the rounds of `times` / `base`."""
+    return round(statistics.median(t / b for t, b in zip(times, base, strict=True)), 3)
 
 
 def peak_memory(network: str, size: int, batch: int, variant: str) -> int:
@@ -105,24 +113,33 @@ def peak_memory(network: str, size: int, batch: int, variant: str) -> int:
 
 
 def grow(network: str, size: int, batch: int, variant: str) -> int:
-    """The growth of this process over three steps, in KiB."""
+    """The growth of this process's peak over three steps, in KiB."""
     bench = Bench(network, size, batch)
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    before = pages * resource.getpagesize() // 1024  # now, not at the peak of the imports
+    before = resident_kib("VmRSS")  # now, not at the peak of the imports
     for _ in range(3):
         bench.step(variant)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    return resident_kib("VmHWM") - before
+
+
+def resident_kib(entry: str) -> int:
+    """The resident set of this process: VmRSS now, VmHWM at its peak. (getrusage's peak counts the parent's too.)"""
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(f"{entry}:"))
 
 
 def measure(network: str, size: int, batch: int, rounds: int) -> dict[str, object]:
     """Times and memory of one network at one size, as ratios to the plain step."""
-    bench = Bench(network, size, batch)
-    steps: dict[str, Callable[[], None]] = {v: (lambda v=v: bench.step(v)) for v in VARIANTS}
-    seconds = medians(steps, rounds)
     memory = {variant: peak_memory(network, size, batch, variant) for variant in VARIANTS}
-    row: dict[str, object] = {"network": network, "size": size, "plain_ms": round(seconds["plain"] * 1000, 1)}
+    bench = Bench(network, size, batch)
+    times = interleaved({v: (lambda v=v: bench.step(v)) for v in VARIANTS}, rounds)
+    row: dict[str, object] = {
+        "network": network,
+        "size": size,
+        "plain_ms": round(statistics.median(times["plain"]) * 1000, 1),
+        "plain_mib": memory["plain"] // 1024,
+    }
     for variant in VARIANTS[1:]:
-        row[f"{variant}_time"] = round(seconds[variant] / seconds["plain"], 3)
+        row[f"{variant}_time"] = median_ratio(times[variant], times["plain"])
         row[f"{variant}_memory"] = round(memory[variant] / memory["plain"], 3)
     return row
 
@@ -132,16 +149,18 @@ def measure_bf16(batch: int, rounds: int) -> dict[str, object]:
     plain, fast = Bench("resnet50", 224, batch), Bench("resnet50", 224, batch)
     fast.model.to(memory_format=torch.channels_last)
     fast.images = fast.images.contiguous(memory_format=torch.channels_last)
-    seconds = medians({"fp32": lambda: plain.step("plain"), "bf16": fast.bf16_step}, rounds)
+    times = interleaved({"fp32": lambda: plain.step("plain"), "bf16": fast.bf16_step}, rounds)
     native = computes_bf16(torch.device("cpu"))
-    return {"bf16_channels_last_time": round(seconds["bf16"] / seconds["fp32"], 3), "native_bf16": native}
+    ratio = median_ratio(times["bf16"], times["fp32"])
+    return {"bf16_channels_last_time": ratio, "batch": batch, "native_bf16": native}
 
 
 def main() -> None:
     """Measure and print one JSON line a network and size."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=21)
     parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--bf16-batch", type=int, default=32, help="as the paper trains")
     parser.add_argument("--quick", action="store_true", help="ResNet-18 at 128 px only")
     parser.add_argument("--memory-of", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -154,7 +173,7 @@ def main() -> None:
     for network, size in cases[:1] if options.quick else cases:
         print(json.dumps(measure(network, size, options.batch, options.rounds)), flush=True)
     if not options.quick:
-        print(json.dumps(measure_bf16(options.batch, options.rounds)))
+        print(json.dumps(measure_bf16(options.bf16_batch, max(options.rounds // 3, 1))))
 
 
 if __name__ == "__main__":
