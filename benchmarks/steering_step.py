@@ -34,6 +34,7 @@ SIZES = (128, 224)
 VARIANTS = ("plain", "steered", "published")
 CLASSES = 3
 GAMMA = 10.0
+MEMORY_RUNS = 5
 
 
 class Bench:
@@ -106,10 +107,10 @@ def median_ratio(times: list[float], base: list[float]) -> float:
 
 
 def peak_memory(network: str, size: int, batch: int, variant: str) -> int:
-    """How much the resident set grows over three steps, in a process of its own, in KiB."""
+    """How much the resident set grows over three steps, in KiB: the median of processes of their own."""
     words = [sys.executable, __file__, "--memory-of", f"{network},{size},{batch},{variant}"]
-    result = subprocess.run(words, check=True, capture_output=True, text=True)
-    return int(result.stdout)
+    runs = [subprocess.run(words, check=True, capture_output=True, text=True) for _ in range(MEMORY_RUNS)]
+    return int(statistics.median(int(run.stdout) for run in runs))
 
 
 def grow(network: str, size: int, batch: int, variant: str) -> int:
