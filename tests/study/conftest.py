@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from visteer.steering import RunFolder
 from visteer.study import Study, StudySettings, make_study
 
 SIZE = 48
@@ -67,11 +68,11 @@ def study(made: Path, tmp_path: Path) -> Study:
 
 @pytest.fixture
 def with_runs(study: Study) -> Callable[..., Study]:
-    """Gives the study after making empty folders of runs."""
+    """Gives the study after making folders of runs that were begun."""
 
     def make(*names: str) -> Study:
         for name in names:
-            (study.folder / "runs" / name).mkdir(parents=True)
+            RunFolder(study.folder / "runs" / name).start({})
         return study
 
     return make

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ from visteer.data.sample import Catalogue, Sample
 from visteer.edits.map_edit import MapEdit
 from visteer.edits.store import EditStore
 from visteer.errors import VisteerError
+from visteer.steering import RunFolder
 from visteer.study import BadFiles, Study, StudySettings, make_study
 
 
@@ -118,11 +121,46 @@ def test_a_database_elsewhere_is_left_as_it_is():
 
 
 def test_run_ids(with_runs):
-    assert with_runs().new_run_id("plain") == "plain-1"
+    with with_runs().reserved_run("plain") as run:
+        assert run == "plain-1"
     study = with_runs("plain-1", "steered-2", "plain-10", "steered-9")
-    assert study.new_run_id("steered") == "steered-11"
+    with study.reserved_run("steered") as run:
+        assert run == "steered-11"
     assert study.runs() == ("plain-1", "steered-2", "steered-9", "plain-10")
     assert study.run_folder("plain-10").folder == study.folder / "runs" / "plain-10"
+
+
+def test_a_reserved_run_is_no_run_until_it_is_begun(with_runs):
+    study = with_runs("plain-1")
+    with study.reserved_run("plain") as run, study.reserved_run("steered") as other:
+        assert (run, other) == ("plain-2", "steered-3")
+        assert study.runs() == ("plain-1",)
+        with pytest.raises(VisteerError, match=r"has no run 'plain-2'; there are: plain-1$"):
+            study.run_folder(run)
+        RunFolder(study.folder / "runs" / other).start({})
+        assert study.runs() == ("plain-1", "steered-3")
+    assert study.runs() == ("plain-1", "steered-3")
+    assert not (study.folder / "runs" / run).exists()
+
+
+@pytest.mark.parametrize("kinds", [("plain",), ("plain", "steered")])
+def test_runs_that_start_at_the_same_moment_take_different_numbers(study, kinds):
+    workers, rounds = 8, 10
+    together = threading.Barrier(workers)
+
+    def reserve(worker: int) -> list[str]:
+        taken = []
+        for _ in range(rounds):
+            together.wait(timeout=20)
+            with study.reserved_run(kinds[worker % len(kinds)]) as run:
+                RunFolder(study.folder / "runs" / run).start({})
+                taken.append(run)
+        return taken
+
+    with ThreadPoolExecutor(workers) as pool:
+        runs = [run for taken in pool.map(reserve, range(workers)) for run in taken]
+    assert len({run.rpartition("-")[2] for run in runs}) == workers * rounds
+    assert sorted(runs) == sorted(study.runs())
 
 
 @pytest.mark.parametrize("name", ["", "..", ".", "plain-1/..", "/etc", "Plain-1", "plain-2", "plain-1\n"])

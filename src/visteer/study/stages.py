@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -80,22 +80,23 @@ def train_run(
         config = run_config(study, resume)
         start_from = cast("str | None", study.run_folder(resume).describe().get("start_from"))
     _check_selection(config, validation)
-    run = resume or study.new_run_id("steered" if is_steered(config) else "plain")
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
         model = study.initial_model() if start_from is None else load_run(study, start_from)
     _check_fit(config, model, training)
-    result = steer(
-        model,
-        training,
-        config,
-        validation_figures(validation, config),
-        folder=study.folder / "runs" / run,
-        resume=resume is not None,
-        facts={"run": run, "start_from": start_from, "model": study.settings.model},
-        on_step=reporting.on_step,
-        on_epoch=reporting.on_epoch,
-    )
+    kind = "steered" if is_steered(config) else "plain"
+    with study.reserved_run(kind) if resume is None else nullcontext(resume) as run:
+        result = steer(
+            model,
+            training,
+            config,
+            validation_figures(validation, config),
+            folder=study.folder / "runs" / run,
+            resume=resume is not None,
+            facts={"run": run, "start_from": start_from, "model": study.settings.model},
+            on_step=reporting.on_step,
+            on_epoch=reporting.on_epoch,
+        )
     return run, result
 
 

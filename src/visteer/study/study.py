@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar, get_args
@@ -210,22 +210,42 @@ class Study:
         Raises:
             VisteerError: there is no such run; the message names those there are.
         """
-        if not re.fullmatch(r"[a-z0-9-]+", run) or not (self.folder / "runs" / run).is_dir():
+        if run not in self.runs():
             there = ", ".join(self.runs()) or "none yet (visteer train)"
             raise VisteerError(f"{self.folder} has no run {run!r}; there are: {there}")
-        return RunFolder(self.folder / "runs" / run)
+        return RunFolder(self._runs / run)
 
     def runs(self) -> tuple[str, ...]:
-        """The ids of all runs, oldest first."""
-        folder = self.folder / "runs"
-        if not folder.is_dir():
-            return ()
-        return tuple(sorted((p.name for p in folder.iterdir() if p.is_dir()), key=_run_order))
+        """The ids of all runs, oldest first. A folder that was reserved for a run not yet begun is none."""
+        return tuple(sorted((path.parent.name for path in self._runs.glob("*/run.json")), key=_run_order))
 
-    def new_run_id(self, kind: str) -> str:
-        """An id for a new run of `kind`, such as "plain-1": `kind` and the next free number of all runs."""
-        numbers = [_run_order(run)[0] for run in self.runs()]
-        return f"{kind}-{max(numbers, default=0) + 1}"
+    @contextmanager
+    def reserved_run(self, kind: str) -> Iterator[str]:
+        """Yield the id of a new run of `kind`, such as "plain-1": `kind` and the next free number of all runs.
+
+        The folder is made at once, so that no other process takes the number. If it is still empty at the end, since
+        no run was begun in it, it is deleted.
+        """
+        self._runs.mkdir(exist_ok=True)
+        while True:
+            number = max((_run_order(path.name)[0] for path in self._runs.iterdir()), default=0) + 1
+            folder = self._runs / f"{kind}-{number}"
+            try:
+                folder.mkdir()
+            except FileExistsError:
+                continue
+            if len(list(self._runs.glob(f"*-{number}"))) == 1:
+                break
+            folder.rmdir()  # another process took the number for a run of another kind
+        try:
+            yield folder.name
+        finally:
+            with suppress(OSError):
+                folder.rmdir()
+
+    @property
+    def _runs(self) -> Path:
+        return self.folder / "runs"
 
 
 def _run_order(run: str) -> tuple[int, str]:
