@@ -7,8 +7,9 @@ import math
 import numpy as np
 from PIL import Image
 
+from visteer.evaluation import ComparedFigure
 from visteer.evaluation.result import EvaluationResult, Figure, InterventionRow, PerImage
-from visteer.report import ComparisonRow, GalleryRow, ReportContent, RunReport
+from visteer.report import GalleryRow, ReportContent, RunReport
 
 CLASSES = ("benign", "malignant", "normal")
 NAN = Figure(math.nan, math.nan, math.nan)
@@ -85,7 +86,7 @@ def make_result(
     )
 
 
-def make_comparison(before: EvaluationResult, after: EvaluationResult) -> tuple[ComparisonRow, ...]:
+def make_comparison(before: EvaluationResult, after: EvaluationResult) -> tuple[ComparedFigure, ...]:
     rows = []
     for old, new in (
         (before.figures, after.figures),
@@ -97,7 +98,9 @@ def make_comparison(before: EvaluationResult, after: EvaluationResult) -> tuple[
             clear = abs(difference) > 0.025
             p_value = 0.0004 if clear else 0.41
             rows.append(
-                ComparisonRow(key, old[key], new[key], around(difference, 0.025), p_value, "paired bootstrap")
+                ComparedFigure(
+                    key, old[key], new[key], around(difference, 0.025), p_value, "paired bootstrap"
+                )
             )
     return tuple(rows)
 

@@ -8,19 +8,20 @@ import math
 import pytest
 
 from tests.report.sample_report import NAN, make_content, make_result
+from visteer.evaluation import ComparedFigure
 from visteer.evaluation.result import Figure
-from visteer.report import ComparisonRow, ReportContent, RunReport
+from visteer.report import ReportContent, RunReport
 from visteer.report.headline import verdict_of, write_headline
 
 
-def row(key: str, low: float, high: float) -> ComparisonRow:
+def row(key: str, low: float, high: float) -> ComparedFigure:
     middle = (low + high) / 2
-    return ComparisonRow(
+    return ComparedFigure(
         key, Figure(0.5, 0.4, 0.6), Figure(0.5 + middle, 0, 1), Figure(middle, low, high), 0.02, "t"
     )
 
 
-def compared(*rows: ComparisonRow) -> ReportContent:
+def compared(*rows: ComparedFigure) -> ReportContent:
     return dataclasses.replace(make_content(), comparison=rows)
 
 
@@ -42,7 +43,7 @@ def test_a_change_is_clear_only_off_zero(key, low, high, verdict):
 
 
 def test_a_difference_without_an_interval_is_not_clear():
-    lone = ComparisonRow(
+    lone = ComparedFigure(
         "f2", Figure(0.5, 0.4, 0.6), Figure(0.9, 0.8, 1), Figure(0.4, math.nan, math.nan), 0.1, "t"
     )
     assert verdict_of(lone) == "unclear"
@@ -83,7 +84,7 @@ def test_dead_maps_count_only_where_there_are_more_of_them():
 
 
 def test_what_was_not_measured_is_said():
-    missing = ComparisonRow("reliance_irrelevant", NAN, NAN, NAN, math.nan, "t")
+    missing = ComparedFigure("reliance_irrelevant", NAN, NAN, NAN, math.nan, "t")
     reliance = write_headline(compared(missing))[2]
     assert reliance.verdict == "unmeasured"
     assert reliance.sentences == ("Reliance on the irrelevant was not measured.",)

@@ -7,8 +7,9 @@ import dataclasses
 import numpy as np
 
 from tests.report.sample_report import make_content, make_result
+from visteer.evaluation import ComparedFigure
 from visteer.evaluation.result import Figure
-from visteer.report import ComparisonRow, RunReport
+from visteer.report import RunReport
 from visteer.report.tables import (
     MATRIX_CLASSES,
     frequent_mistakes,
@@ -36,7 +37,7 @@ def test_every_figure_of_every_run_is_listed_once():
 
 def test_a_figure_that_only_the_comparison_has_is_listed_with_its_values():
     content = make_content()
-    extra = ComparisonRow(
+    extra = ComparedFigure(
         "expert_rating", Figure(1, 0, 2), Figure(2, 1, 3), Figure(1, 0.5, 1.5), 0.01, "sign test"
     )
     title, rows = summary_groups(dataclasses.replace(content, comparison=(*content.comparison, extra)))[-1]

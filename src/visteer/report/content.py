@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from visteer.evaluation.result import EvaluationResult, Figure
+from visteer.evaluation.compare import ComparedFigure
+from visteer.evaluation.result import EvaluationResult
 
 
 @dataclass(frozen=True)
@@ -25,21 +26,6 @@ class RunReport:
     result: EvaluationResult
     history: tuple[Mapping[str, float], ...] = ()
     settings: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class ComparisonRow:
-    """The paired comparison of one figure: `difference` is after minus before, with its own interval.
-
-    `figure` is the key that `EvaluationResult` uses ("accuracy", "iou", "reliance_irrelevant").
-    """
-
-    figure: str
-    before: Figure
-    after: Figure
-    difference: Figure
-    p_value: float
-    test: str
 
 
 @dataclass(frozen=True)
@@ -94,7 +80,7 @@ class ReportContent:
     title: str
     runs: tuple[RunReport, ...]
     facts: Mapping[str, str] = field(default_factory=dict)
-    comparison: tuple[ComparisonRow, ...] = ()
+    comparison: tuple[ComparedFigure, ...] = ()
     gallery: tuple[GalleryRow, ...] = ()
     gallery_score: str = "iou"
     notes: tuple[str, ...] = ()

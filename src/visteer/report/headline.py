@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from visteer.evaluation.compare import ComparedFigure
 from visteer.evaluation.result import EvaluationResult, Figure
-from visteer.report.content import ComparisonRow, ReportContent
+from visteer.report.content import ReportContent
 from visteer.report.glossary import meaning_of
 from visteer.report.number_text import (
     difference_interval_text,
@@ -30,7 +31,7 @@ class Aspect:
     phrase: str
 
 
-def verdict_of(row: ComparisonRow) -> Verdict:
+def verdict_of(row: ComparedFigure) -> Verdict:
     """Say what a comparison allows: a change is clear only where its whole interval lies off zero."""
     difference = row.difference
     if math.isnan(difference.value):
@@ -129,7 +130,7 @@ def _described(content: ReportContent, subject: _Subject) -> Aspect:
     return Aspect(subject.title, tuple(sentences), None, "")
 
 
-def _change(row: ComparisonRow) -> str:
+def _change(row: ComparedFigure) -> str:
     key, label, verdict = row.figure, meaning_of(row.figure).label, verdict_of(row)
     if verdict == "unmeasured":
         return f"{label} was not measured."

@@ -9,8 +9,9 @@ from typing import TypeVar
 
 import numpy as np
 
+from visteer.evaluation.compare import ComparedFigure
 from visteer.evaluation.result import EvaluationResult, Figure, InterventionRow
-from visteer.report.content import ComparisonRow, ReportContent, RunReport
+from visteer.report.content import ReportContent, RunReport
 from visteer.report.glossary import Meaning, meaning_of
 from visteer.report.headline import Verdict, figure_of, verdict_of
 
@@ -30,7 +31,7 @@ class SummaryRow:
     key: str
     meaning: Meaning
     figures: tuple[Figure, ...]
-    comparison: ComparisonRow | None
+    comparison: ComparedFigure | None
     verdict: Verdict | None
 
 

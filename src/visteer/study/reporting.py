@@ -12,9 +12,8 @@ import numpy as np
 from visteer.atomic import replacing, write_text
 from visteer.data.sample import Split
 from visteer.errors import VisteerError
-from visteer.evaluation import EvaluationResult, compare
+from visteer.evaluation import ComparedFigure, EvaluationResult, compare
 from visteer.report import (
-    ComparisonRow,
     GalleryRow,
     ReportContent,
     RunReport,
@@ -180,17 +179,13 @@ def _run_report(study: Study, run: str, result: EvaluationResult) -> RunReport:
     )
 
 
-def _comparison(results: Sequence[EvaluationResult]) -> tuple[ComparisonRow, ...]:
+def _comparison(results: Sequence[EvaluationResult]) -> tuple[ComparedFigure, ...]:
     """The last run against the first, where there are two."""
     if len(results) < 2:
         return ()
     before, after = results[0], results[-1]
     shown = {**before.figures, **before.maps, **before.interventions}
-    return tuple(
-        ComparisonRow(row.figure, row.before, row.after, row.difference, row.p_value, row.test)
-        for key, row in compare(before, after).rows.items()
-        if key in shown
-    )
+    return tuple(row for key, row in compare(before, after).rows.items() if key in shown)
 
 
 def _facts(study: Study, data: SteeringDataset, split: Split) -> dict[str, str]:
