@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, conv2d, interpolate, pad
 
 from visteer.evaluation.bootstrap import Floats
-from visteer.steering.dataset import SteeringBatch, SteeringDataset
+from visteer.steering.dataset import SteeringBatch, SteeringDataset, irrelevant_cells, relevant_cells
 
 Region = Literal["irrelevant", "relevant"]
 Progress = Callable[[int, int], None]
@@ -175,8 +175,7 @@ def region_masks(targets: Tensor, weights: Tensor) -> dict[Region, Tensor]:
         >>> masks["irrelevant"], masks["relevant"]
         (tensor([[[ True, False, False]]]), tensor([[[False,  True, False]]]))
     """
-    known = weights > 0
-    return {"irrelevant": known & (targets == 0), "relevant": known & (targets > 0)}
+    return {"irrelevant": irrelevant_cells(targets, weights), "relevant": relevant_cells(targets, weights)}
 
 
 def draw_donors(labels: NDArray[np.int64], draws: int, seed: int) -> NDArray[np.int64]:

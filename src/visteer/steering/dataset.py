@@ -131,3 +131,23 @@ class SteeringDataset(Dataset[SteeringBatch]):
             targets[has_edit] = self.targets[edit_rows[has_edit]]
             weights[has_edit] = self.weights[edit_rows[has_edit]]
         return targets, weights
+
+
+def relevant_cells(targets: Tensor, weights: Tensor) -> Tensor:
+    """Where an edit says that the classifier should look: bool, in the shape of `targets` and `weights`.
+
+    Example:
+        >>> relevant_cells(torch.tensor([0.0, 0.5, 0.5]), torch.tensor([1.0, 1.0, 0.0]))
+        tensor([False,  True, False])
+    """
+    return (weights > 0) & (targets > 0)
+
+
+def irrelevant_cells(targets: Tensor, weights: Tensor) -> Tensor:
+    """Where an edit says that the classifier must not look: bool, in the shape of `targets` and `weights`.
+
+    Example:
+        >>> irrelevant_cells(torch.tensor([0.0, 0.5, 0.0]), torch.tensor([1.0, 1.0, 0.0]))
+        tensor([ True, False, False])
+    """
+    return (weights > 0) & (targets == 0)

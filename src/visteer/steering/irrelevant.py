@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from visteer.errors import VisteerError
-from visteer.steering.dataset import SteeringBatch, SteeringDataset
+from visteer.steering.dataset import SteeringBatch, SteeringDataset, irrelevant_cells, relevant_cells
 
 DONORS_AN_IMAGE = 3
 """At most so many marks are pasted onto one image."""
@@ -28,8 +28,8 @@ LARGEST_DONOR = 0.25
 
 def donor_rows(data: SteeringDataset) -> NDArray[np.int64]:
     """The rows of the images whose irrelevant region can be transplanted: not empty, at most a quarter."""
-    irrelevant = (data.weights > 0) & (data.targets == 0)
-    share = irrelevant.mean(axis=(1, 2))
+    irrelevant = irrelevant_cells(torch.from_numpy(data.targets), torch.from_numpy(data.weights))
+    share = irrelevant.numpy().mean(axis=(1, 2))
     usable = (share > 0) & (share <= LARGEST_DONOR)
     rows = data.edited
     donors: NDArray[np.int64] = rows[usable[data.edit_rows[rows]]]
@@ -71,13 +71,13 @@ def transplant(batch: SteeringBatch, data: SteeringDataset, donors: Tensor, fill
     batch = replace_irrelevant(batch, fills, largest=LARGEST_DONOR)
     images, targets, weights = batch.images, batch.targets, batch.weights
     device = images.device
-    free = ((targets == 0) | (weights == 0)).to(images.dtype)
+    free = (~relevant_cells(targets, weights)).to(images.dtype)
     for column in donors.T:
         receivers = torch.nonzero(column >= 0).squeeze(1).to(device)
         if not len(receivers):
             continue
         source = data.batch(column[column >= 0].numpy(), device)
-        opacity = source.weights * (source.targets == 0) * free[receivers]
+        opacity = source.weights * irrelevant_cells(source.targets, source.weights) * free[receivers]
         layer = opacity.unsqueeze(1)
         images = images.index_copy(0, receivers, images[receivers] * (1 - layer) + source.images * layer)
         kept = targets[receivers] * (opacity == 0)
@@ -98,8 +98,8 @@ def replace_irrelevant(batch: SteeringBatch, fills: Tensor, largest: float = 1.0
 
     Regions that cover more than the share `largest` of their image are left alone.
     """
-    opacity = batch.weights * (batch.targets == 0)
-    small = (opacity > 0).float().mean(dim=(1, 2)) <= largest
-    opacity = (opacity * small[:, None, None]).unsqueeze(1)
+    irrelevant = irrelevant_cells(batch.targets, batch.weights)
+    small = irrelevant.float().mean(dim=(1, 2)) <= largest
+    opacity = (batch.weights * irrelevant * small[:, None, None]).unsqueeze(1)
     colour = fills.to(batch.images)[:, :, None, None]
     return replace(batch, images=batch.images * (1 - opacity) + colour * opacity)

@@ -24,7 +24,7 @@ from visteer.errors import VisteerError
 from visteer.models import find_target_layer
 from visteer.steering.attention_losses import attention_mse_loss
 from visteer.steering.config import SteeringConfig
-from visteer.steering.dataset import SteeringBatch, SteeringDataset
+from visteer.steering.dataset import SteeringBatch, SteeringDataset, irrelevant_cells
 from visteer.steering.irrelevant import (
     donor_rows,
     draw_donors,
@@ -366,9 +366,9 @@ def _class_weights(data: SteeringDataset, config: SteeringConfig) -> Tensor:
 
 
 def _somewhere_to_look(data: SteeringDataset) -> NDArray[np.bool_]:
-    """For each edit whether any cell is relevant or unknown: else no map can satisfy it."""
-    known = data.weights > 0
-    return np.asarray(known.any(axis=(1, 2)) & ((data.targets > 0) | ~known).any(axis=(1, 2)))
+    """For each edit whether some cells are known and some relevant or unknown: else no map can satisfy it."""
+    irrelevant = irrelevant_cells(torch.from_numpy(data.targets), torch.from_numpy(data.weights)).numpy()
+    return np.asarray(data.weights.any(axis=(1, 2)) & ~irrelevant.all(axis=(1, 2)))
 
 
 def computes_bf16(device: torch.device) -> bool:
