@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,8 @@ import torch
 from torch import nn
 
 from visteer.edits.map_edit import MapEdit
-from visteer.steering import SteeringConfig, SteeringDataset, steer
+from visteer.errors import VisteerError
+from visteer.steering import RunFolder, SteeringConfig, SteeringDataset, steer
 
 SIZE = 16
 
@@ -67,8 +70,33 @@ def small_config(**changes: object) -> SteeringConfig:
     return SteeringConfig.from_dict({**values, **changes})
 
 
+def fail_on_one_process(folder: Path, config: SteeringConfig, process: str, what: str) -> None:
+    """Let `what` fail on one process and write down the error that every process ends with.
+
+    A process waits after its error: were it to end, the launcher or a closed connection would wake the others.
+    """
+    rank = os.environ["RANK"]
+
+    def broken(*_arguments: object, **_named: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    changes = {"validate": broken} if (rank, what) == (process, "validate") else {}
+    if rank == process and what != "validate":
+        setattr(RunFolder, what, broken)
+    try:
+        steer(small_model(), small_data(), config, folder=folder, **changes)
+    except (OSError, VisteerError) as error:
+        (folder.parent / f"error-{rank}").write_text(f"{type(error).__name__}: {error}")
+        time.sleep(120)
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
     run_folder, run_epochs = Path(sys.argv[1]), int(sys.argv[2])
     run_config = small_config(epochs=run_epochs, irrelevant="transplant", augment="light")
-    steer(small_model(), small_data(), run_config, folder=run_folder, resume="resume" in sys.argv[3:])
+    if sys.argv[3:4] == ["fail"]:
+        fail_on_one_process(run_folder, run_config, *sys.argv[4:])
+    else:
+        steer(small_model(), small_data(), run_config, folder=run_folder, resume="resume" in sys.argv[3:])
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()

@@ -23,6 +23,10 @@ from visteer.errors import VisteerError
 from visteer.steering import RunFolder, SteeringConfig, SteeringDataset, steer
 
 WORKER = Path(__file__).with_name("small_training.py")
+TWO_PROCESSES = [
+    *(sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--master-port=0"),
+    *("--rdzv-backend=c10d", "--rdzv-endpoint=localhost:0"),
+]
 
 
 def weights_of(model: nn.Module) -> torch.Tensor:
@@ -266,15 +270,7 @@ def test_a_killed_run_resumes_to_the_same_weights(tmp_path):
 def test_two_processes_give_the_weights_of_one(tmp_path):
     """Same global batch, edits unevenly spread over the processes, transplanted marks and augmentation."""
     assert start_worker(tmp_path / "one", epochs=2).wait(timeout=120) == 0
-    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--master-port=0"]
-    command = [
-        *launch,
-        "--rdzv-backend=c10d",
-        "--rdzv-endpoint=localhost:0",
-        str(WORKER),
-        str(tmp_path / "two"),
-        "2",
-    ]
+    command = [*TWO_PROCESSES, str(WORKER), str(tmp_path / "two"), "2"]
     subprocess.run(command, check=True, env=worker_environment(), timeout=200, capture_output=True)
     one, two = small_model(), small_model()
     RunFolder(tmp_path / "one").load_best(one)
@@ -282,6 +278,23 @@ def test_two_processes_give_the_weights_of_one(tmp_path):
     assert torch.allclose(weights_of(one), weights_of(two), atol=1e-5)
     start = small_model()
     assert not torch.allclose(weights_of(one), weights_of(start), atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("process", "what"),
+    [(0, "validate"), (0, "start"), (0, "save_best"), (0, "save_epoch"), (1, "load_best")],
+)
+def test_an_error_on_one_process_ends_the_other(tmp_path, process, what):
+    """The process that fails stays alive, so only being told ends the other."""
+    command = [*TWO_PROCESSES, str(WORKER), str(tmp_path / "run"), "1", "fail", str(process), what]
+    launched = subprocess.Popen(command, env=worker_environment(), stderr=subprocess.DEVNULL)
+    try:
+        errors = [wait_for_text(tmp_path / f"error-{rank}") for rank in (0, 1)]
+    finally:
+        launched.terminate()  # the launcher then ends its processes
+        launched.wait(timeout=60)
+    assert errors[process] == "OSError: [Errno 28] No space left on device"
+    assert errors[1 - process] == f"VisteerError: process {process} failed: {errors[process]}"
 
 
 def worker_environment() -> dict[str, str]:
@@ -302,6 +315,15 @@ def wait_for_epochs(folder: Path, count: int) -> None:
             return
         time.sleep(0.02)
     pytest.fail(f"{folder}: no {count} epochs within two minutes")
+
+
+def wait_for_text(path: Path) -> str:
+    deadline = time.monotonic() + 100
+    while time.monotonic() < deadline:
+        if path.exists() and (text := path.read_text()):
+            return text
+        time.sleep(0.1)
+    pytest.fail(f"no {path} within 100 seconds")
 
 
 def kill(process: subprocess.Popen) -> None:

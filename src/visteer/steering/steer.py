@@ -7,13 +7,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from accelerate import Accelerator
-from accelerate.utils import broadcast_object_list
+from accelerate.utils import gather_object
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -35,6 +36,7 @@ from visteer.steering.irrelevant import (
 from visteer.steering.run_folder import Epoch, RunFolder, digest_data, versions
 
 Validate = Callable[[nn.Module], Mapping[str, float]]
+ResultT = TypeVar("ResultT")
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,8 @@ def steer(
         on_step: called with (steps done, steps in all). on_epoch: called with the row of each finished epoch.
 
     Raises:
-        VisteerError: the loss is no number any more, the folder holds another run, nothing to steer with.
+        VisteerError: the loss is no number any more, the folder holds another run, nothing to steer with, or
+            another process failed: what fails on one fails on all.
         ValueError: `config.select_by` names no validation figure, `data` is empty.
 
     Source: Elbeialy et al. 2023, stage three; the transplanting of marks is this project's own.
@@ -111,29 +114,29 @@ def steer(
                 loop.load_state(state)
                 history = state["history"]
                 best_epoch, best_score = state["best_epoch"], state["best_score"]
-        elif run_folder is not None and accelerator.is_main_process:
-            run_folder.start({**(facts or {}), **_description(data, config)})
+        elif run_folder is not None:
+            described = {**(facts or {}), **_description(data, config)}
+            _agreed(accelerator, lambda: run_folder.start(described))
         while len(history) < config.epochs and not _gave_up(config, len(history), best_epoch):
             started = time.monotonic()
             row = loop.run_epoch(len(history), on_step)
-            row |= _validated(validate, model, accelerator)
+            row |= _agreed(accelerator, lambda: _validated(validate, model))
             row["seconds"] = time.monotonic() - started
             history.append(row)
             score = _score(row, config) if validate is not None else math.nan
             if validate is None or best_epoch == 0 or score > best_score:
                 best_epoch, best_score = len(history), score
                 loop.keep_best(run_folder, best_epoch)
-            if run_folder is not None and accelerator.is_main_process:
+            if run_folder is not None:
                 state = {**loop.state(), "best_epoch": best_epoch, "best_score": best_score}
-                run_folder.save_epoch(state, history)
-            if on_epoch is not None and accelerator.is_main_process:
-                on_epoch(row)
-        accelerator.wait_for_everyone()
-        loop.restore_best(run_folder)
-        accelerator.wait_for_everyone()  # nobody still reads the best weights when they are renamed
-        if run_folder is not None and accelerator.is_main_process:
+                _agreed(accelerator, partial(run_folder.save_epoch, state, history))
+            if on_epoch is not None:
+                _agreed(accelerator, partial(on_epoch, row))
+        # Everywhere, so that nobody still reads the best weights when they are renamed.
+        _agreed(accelerator, lambda: loop.restore_best(run_folder), everywhere=True)
+        if run_folder is not None:
             kept = {"best_epoch": best_epoch, "score": None if math.isnan(best_score) else best_score}
-            run_folder.finish({**kept, "epochs_run": len(history)})
+            _agreed(accelerator, lambda: run_folder.finish({**kept, "epochs_run": len(history)}))
     return SteeringRun(config, tuple(history), best_epoch, best_score, folder)
 
 
@@ -261,8 +264,8 @@ class _Loop:
         """Keep the present weights, on disk where there is a folder."""
         if folder is None:
             self.best = {k: v.detach().clone() for k, v in self.bare_model.state_dict().items()}
-        elif self.accelerator.is_main_process:
-            folder.save_best(self.bare_model, epoch)
+        else:
+            _agreed(self.accelerator, lambda: folder.save_best(self.bare_model, epoch))
 
     def restore_best(self, folder: RunFolder | None) -> None:
         """Put the kept weights back."""
@@ -389,15 +392,31 @@ def _stored_state(folder: RunFolder, data: SteeringDataset) -> dict[str, Any] | 
     return folder.load_epoch()
 
 
-def _validated(validate: Validate | None, model: nn.Module, accelerator: Accelerator) -> dict[str, float]:
-    """The validation figures, measured once and told to every process; those without a value are left out."""
-    figures: list[dict[str, float]] = [{}]
-    if validate is not None and accelerator.is_main_process:
-        measured = validate(model)
-        figures = [{f"val_{name}": float(v) for name, v in measured.items() if not math.isnan(v)}]
-    if accelerator.num_processes > 1:
-        broadcast_object_list(figures)
-    return figures[0]
+def _agreed(accelerator: Accelerator, work: Callable[[], ResultT], *, everywhere: bool = False) -> ResultT:
+    """Do `work` on the first process, or `everywhere`, and give what it gave on the first to every process.
+
+    Where it fails on one process it fails on all, so that none waits for one that is gone.
+    """
+    result, fault = None, ""
+    try:
+        if everywhere or accelerator.is_main_process:
+            result = work()
+    except BaseException as error:
+        fault = f"process {accelerator.process_index} failed: {type(error).__name__}: {error}"
+        raise
+    finally:
+        outcomes = gather_object([(result, fault)])
+    for _, other_fault in outcomes:
+        if other_fault:
+            raise VisteerError(other_fault)
+    agreed: ResultT = outcomes[0][0]
+    return agreed
+
+
+def _validated(validate: Validate | None, model: nn.Module) -> dict[str, float]:
+    """The validation figures; those without a value are left out."""
+    measured = {} if validate is None else validate(model)
+    return {f"val_{name}": float(value) for name, value in measured.items() if not math.isnan(value)}
 
 
 def _score(row: Epoch, config: SteeringConfig) -> float:
