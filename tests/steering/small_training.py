@@ -64,6 +64,7 @@ def small_config(**changes: object) -> SteeringConfig:
         "learning_rate": 1e-2,
         "warmup_epochs": 0.0,
         "augment": "none",
+        "precision": "fp32",
         "gamma": 1.0,
         "gamma_schedule": "constant",
     }
