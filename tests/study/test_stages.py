@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
+import torch
 
+from visteer.checkpoint import save_checkpoint
 from visteer.edits.map_edit import MapEdit
 from visteer.errors import VisteerError
 from visteer.evaluation import EvaluationResult
+from visteer.models import Classifier
 from visteer.steering import SteeringConfig
 from visteer.study import (
+    Reporting,
     Study,
     chosen_irrelevant,
     compare_runs,
@@ -19,6 +25,7 @@ from visteer.study import (
     finished_runs,
     import_regions,
     is_steered,
+    load_run,
     runs_to_report,
     save_explanation,
     stages,
@@ -98,8 +105,6 @@ def test_a_result_is_measured_again_when_the_edits_of_its_images_change(trained,
 
 
 def test_the_same_settings_give_the_same_run_whatever_was_drawn_before(study):
-    import torch
-
     config = SteeringConfig.from_dict(QUICK)
     first, _ = train_run(study, config)
     torch.rand(7)
@@ -107,6 +112,43 @@ def test_the_same_settings_give_the_same_run_whatever_was_drawn_before(study):
     weights = [(study.folder / "runs" / run / "model.safetensors").read_bytes() for run in (first, second)]
     assert weights[0] == weights[1]
     assert finished_runs(study) == ("plain-1", "plain-2")
+
+
+def test_a_resumed_run_needs_no_initial_weights(study, tmp_path):
+    """The weights' own normalisation comes back too: it is not in the state of an epoch."""
+    weights = tmp_path / "initial.safetensors"
+    model = study.initial_model()
+    half = dataclasses.replace(model.preprocessing, mean=(0.5, 0.5, 0.5))
+    save_checkpoint(weights, Classifier(model.backbone, model.name, model.class_names, half))
+    study.settings = dataclasses.replace(study.settings, weights=str(weights))
+    config = SteeringConfig.from_dict({**QUICK, "epochs": 2})
+    train_run(study, config)
+
+    def stop(_row: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_run(study, config, reporting=Reporting(on_epoch=stop))
+    weights.unlink()
+    assert train_run(study, config, resume="plain-2")[0] == "plain-2"
+    whole, resumed = (load_run(study, run) for run in ("plain-1", "plain-2"))
+    assert resumed.preprocessing == whole.preprocessing == half
+    for name, tensor in whole.state_dict().items():
+        assert torch.equal(tensor, resumed.state_dict()[name]), name
+
+
+def test_a_run_killed_before_its_first_epoch_resumes_from_the_initial_weights(study):
+    config = SteeringConfig.from_dict(QUICK)
+
+    def stop(_done: int, _total: int) -> None:
+        raise KeyboardInterrupt
+
+    train_run(study, config)
+    with pytest.raises(KeyboardInterrupt):
+        train_run(study, config, reporting=Reporting(on_step=stop))
+    train_run(study, config, resume="plain-2")
+    weights = [(study.folder / "runs" / run / "model.safetensors").read_bytes() for run in study.runs()]
+    assert weights[0] == weights[1]
 
 
 def test_explained_maps_are_of_the_true_class_and_normalised(trained):

@@ -21,6 +21,7 @@ from torch import nn
 from visteer.atomic import write_text
 from visteer.checkpoint import load_checkpoint, load_training_state, save_checkpoint, save_training_state
 from visteer.errors import VisteerError
+from visteer.models import Classifier
 from visteer.steering.dataset import SteeringDataset
 
 Epoch = Mapping[str, float]
@@ -88,6 +89,14 @@ class RunFolder:
     def load_best(self, model: nn.Module) -> None:
         """Put the weights of the best epoch into `model`."""
         load_checkpoint(self.model_path if self.finished else self._best, model)
+
+    def load_interrupted(self) -> Classifier | None:
+        """The classifier that an unfinished run trains, with the best weights so far; None before the first epoch.
+
+        Raises:
+            VisteerError: its file is missing or damaged.
+        """
+        return load_checkpoint(self._best).model if self._state.exists() else None
 
     def save_epoch(self, state: Mapping[str, object], history: Sequence[Epoch]) -> None:
         """Acknowledge a finished epoch: first the state to go on from, then the line for readers."""

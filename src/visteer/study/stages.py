@@ -65,7 +65,8 @@ def train_run(
     """Train the study's classifier, plainly or steered as `config` says, as a new run or one resumed.
 
     It starts from the study's initial weights, so that a plain and a steered run are comparable, or from the
-    run `start_from`. Epochs are picked on the validation split.
+    run `start_from`. A resumed run needs neither any more once an epoch is finished. Epochs are picked on the
+    validation split.
 
     Returns:
         The run's id, and what it came to.
@@ -80,9 +81,11 @@ def train_run(
         config = run_config(study, resume)
         start_from = cast("str | None", study.run_folder(resume).describe().get("start_from"))
     _check_selection(config, validation)
-    with torch.random.fork_rng():
-        torch.manual_seed(config.seed)
-        model = study.initial_model() if start_from is None else load_run(study, start_from)
+    model = study.run_folder(resume).load_interrupted() if resume is not None else None
+    if model is None:
+        with torch.random.fork_rng():
+            torch.manual_seed(config.seed)
+            model = study.initial_model() if start_from is None else load_run(study, start_from)
     _check_fit(config, model, training)
     kind = "steered" if is_steered(config) else "plain"
     with study.reserved_run(kind) if resume is None else nullcontext(resume) as run:
