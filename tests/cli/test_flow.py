@@ -65,6 +65,18 @@ def test_explain_writes_maps_and_a_sheet(flow):
     assert Path(said["sheet"]).read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
 
 
+def test_each_method_has_files_of_its_own(study):
+    maps = study / "maps"
+    before = {path.name: path.read_bytes() for path in maps.iterdir()}
+    assert sorted(before) == ["plain-1-test.npz", "plain-1-test.png"]
+    words = ("explain", study, "--run", "plain-1", "--method", "grad-cam++", "--json")
+    said = call(*words).json
+    assert said["maps"] == str(maps / "plain-1-test-grad-cam++.npz")
+    assert said["sheet"] == str(maps / "plain-1-test-grad-cam++.png")
+    assert {name: (maps / name).read_bytes() for name in before} == before
+    assert len(list(maps.iterdir())) == 4
+
+
 def test_import_takes_a_fraction_of_train_and_all_of_the_rest(flow):
     assert flow.calls["import"].json == {"edits": 20 + 16 + 24}
 
@@ -130,7 +142,7 @@ def test_the_same_in_words(flow, study, tmp_path):
     assert "plain-1 against steered-2 on test" in said.out
     assert "60 edits in" in call("export", study, "--out", tmp_path / "edits").out
     assert "next: visteer steer" in call("import", study, "--format", "masks").out
-    assert "24 maps of run steered-2" in call("explain", study, "--method", "layercam").out
+    assert "24 maps of run steered-2" in call("explain", study).out
     assert "torch" in call("doctor").out
 
 

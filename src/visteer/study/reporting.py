@@ -124,12 +124,12 @@ def gallery_rows(
 
 
 def save_explanation_sheet(study: Study, explained: ExplainedSplit) -> Path:
-    """Draw the images that the run is least right about, with their maps, as maps/<run>-<split>.png."""
+    """Draw the images that the run is least right about, with their maps, into the folder maps; gives the path."""
     data = study.dataset(explained.split)
     right = explained.probabilities[np.arange(len(data)), data.labels]
     nowhere = np.full(len(data), math.nan)
     rows = [_gallery_row(data, int(row), [explained], [nowhere]) for row in np.argsort(right)[:SHEET_ROWS]]
-    path = study.folder / "maps" / f"{explained.run}-{explained.split}.png"
+    path = study.folder / "maps" / f"{explained.name}.png"
     path.parent.mkdir(exist_ok=True)
     with replacing(path) as partial:
         before_after_picture(rows, columns=("Image", "Edit", "Map")).save(partial, format="png")

@@ -47,11 +47,17 @@ class ExplainedSplit:
 
     run: str
     split: Split
+    method: str
     ids: tuple[str, ...]
     labels: NDArray[np.int64]
     probabilities: NDArray[np.float32]
     maps: NDArray[np.float32]
     dead: NDArray[np.bool_]
+
+    @property
+    def name(self) -> str:
+        """<run>-<split>, and the method where it is not Grad-CAM: its files are called so."""
+        return f"{self.run}-{self.split}" + ("" if self.method == "grad-cam" else f"-{self.method}")
 
 
 def train_run(
@@ -210,6 +216,7 @@ def explain_run(
     return ExplainedSplit(
         run=run,
         split=split,
+        method=method,
         ids=data.ids,
         labels=data.labels,
         probabilities=np.concatenate(probabilities),
@@ -219,10 +226,10 @@ def explain_run(
 
 
 def save_explanation(study: Study, explained: ExplainedSplit) -> Path:
-    """Write maps and predictions as maps/<run>-<split>.npz (plain arrays, no pickle); gives the path."""
+    """Write maps and predictions into the folder maps, as plain arrays without pickle; gives the path."""
     folder = study.folder / "maps"
     folder.mkdir(exist_ok=True)
-    path = folder / f"{explained.run}-{explained.split}.npz"
+    path = folder / f"{explained.name}.npz"
     with replacing(path) as partial, partial.open("wb") as file:
         np.savez_compressed(
             file,
