@@ -9,13 +9,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from visteer.data.sample import Catalogue, Sample
 from visteer.edits.map_edit import MapEdit
 from visteer.edits.store import EditStore
 from visteer.errors import VisteerError
-from visteer.steering import RunFolder
+from visteer.steering import RunFolder, SteeringDataset
+from visteer.steering.run_folder import digest_data
 from visteer.study import BadFiles, Study, StudySettings, make_study
 
 
@@ -77,6 +79,21 @@ def test_the_data_of_a_split_is_in_the_order_of_its_ids(study, pictures):
         picture = np.asarray(Image.open(pictures / "images" / name))
         assert np.array_equal(data.images[row], picture)
         assert data.class_names[data.labels[row]] == name.split("/")[0]
+
+
+def test_the_data_of_a_split_stays_on_disk(study):
+    """What is written to the cache's file after the split was opened is seen, so nothing was read before."""
+    data = study.dataset("val")
+    held = np.array(data.images[:])
+    digest = digest_data(data)
+    assert digest == digest_data(
+        SteeringDataset(held, data.labels, data.class_names, data.ids)  # the split has no edit
+    )
+    (file,) = (study.folder / "cache").glob("*.npy")
+    np.load(file, mmap_mode="r+")[:] = 7
+    assert (data.images[:] == 7).all()
+    assert torch.equal(data.batch([1, 0]).images, torch.full((2, 3, 48, 48), 7 / 255))
+    assert digest_data(data) != digest
 
 
 def test_near_duplicates_are_on_one_side(study):

@@ -129,6 +129,35 @@ class ImageCache:
         return len(self.ids)
 
 
+class ImageRows:
+    """Some rows of an array of pictures, in an order of their own; read when they are asked for, never before.
+
+    Arguments:
+        images: (n, S, S, 3), such as the memory-mapped pictures of a cache.
+        rows: (m,) the rows that count as 0, 1, ..., m - 1 here.
+
+    Example:
+        >>> rows = ImageRows(np.arange(4, dtype=np.uint8).reshape(4, 1, 1, 1), np.array([3, 1]))
+        >>> len(rows), rows[0].tolist(), rows[:].ravel().tolist()
+        (2, [[[3]]], [3, 1])
+    """
+
+    def __init__(self, images: NDArray[np.uint8], rows: NDArray[np.int64]) -> None:
+        self._images, self._rows = (
+            images.view(np.ndarray),
+            rows,
+        )  # plain, since np.memmap makes each read slower
+        self.shape = (len(rows), *images.shape[1:])
+        self.ndim, self.dtype = images.ndim, images.dtype
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: int | slice | NDArray[np.int64]) -> NDArray[np.uint8]:
+        """The pictures at `index`, as NumPy would give them."""
+        return np.asarray(self._images[self._rows[index]])
+
+
 def resize_image(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     """Squash `image` (H, W, 3) uint8 to (size, size, 3) by Pillow's antialiased bilinear filter.
 

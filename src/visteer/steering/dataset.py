@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from visteer.data.image_cache import ImageRows
 from visteer.edits.map_edit import MapEdit, resample_edit
 
 
@@ -34,7 +35,7 @@ class SteeringDataset(Dataset[SteeringBatch]):
     """Images with labels and, for some of them, edited maps.
 
     Arguments:
-        images: (n, S, S, 3) uint8, an array or a memory map; never copied as a whole.
+        images: (n, S, S, 3) uint8, an array, a memory map or rows of one; never copied as a whole.
         labels: (n,) integers in [0, len(class_names)).
         class_names: the names in label order.
         ids: one unique name an image; default "0", "1", ...
@@ -52,7 +53,7 @@ class SteeringDataset(Dataset[SteeringBatch]):
 
     def __init__(
         self,
-        images: NDArray[np.uint8],
+        images: NDArray[np.uint8] | ImageRows,
         labels: Sequence[int] | NDArray[np.integer],
         class_names: Sequence[str],
         ids: Sequence[str] | None = None,

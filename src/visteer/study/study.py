@@ -26,7 +26,7 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from visteer.atomic import write_text
-from visteer.data.image_cache import ImageCache
+from visteer.data.image_cache import ImageCache, ImageRows
 from visteer.data.readers import Layout, read_catalogue
 from visteer.data.sample import Catalogue, Split
 from visteer.edits.store import EditStore
@@ -190,7 +190,7 @@ class Study:
         ids = [s.id for s in chosen]
         with self.open_edits() as store:
             edits = store.latest(ids)
-        images = cache.images[[row_of[name] for name in ids]]
+        images = ImageRows(cache.images, np.array([row_of[name] for name in ids]))
         return SteeringDataset(images, [s.label for s in chosen], self.class_names, ids, edits)
 
     def initial_model(self) -> Classifier:
