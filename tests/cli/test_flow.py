@@ -12,6 +12,7 @@ import pytest
 
 from tests.cli.command_line import call
 from tests.cli.conftest import init_options
+from visteer.steering import SteeringDataset
 from visteer.study import Study, runs_to_report
 
 STEPS = (
@@ -156,6 +157,19 @@ def test_a_run_can_start_from_another(study):
     said = call("steer", study, "--from", "plain-1", "--epochs", 1, "--irrelevant", "none", "--json").json
     assert (said["run"], said["irrelevant"]) == ("steered-3", "none")
     assert json.loads((study / "runs/steered-3/run.json").read_text())["start_from"] == "plain-1"
+
+
+@pytest.mark.parametrize("command", ["train", "steer"])
+def test_a_training_reads_each_split_once(study, monkeypatch, command):
+    read, real = [], Study.dataset
+
+    def counted(self: Study, split: str) -> SteeringDataset:
+        read.append(split)
+        return real(self, split)
+
+    monkeypatch.setattr(Study, "dataset", counted)
+    assert call(command, study, "--epochs", 1, "--json").json
+    assert sorted(read) == ["train", "val"]
 
 
 def test_a_run_that_uses_marks_without_a_map_loss_counts_as_steered(study):

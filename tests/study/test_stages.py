@@ -45,18 +45,18 @@ def trained(study) -> Study:
 
 
 def test_marks_are_transplanted_where_there_are_small_ones(study):
-    assert chosen_irrelevant(study) == "none"  # no edit yet
+    assert chosen_irrelevant(study.dataset("train")) == "none"  # no edit yet
     import_regions(study, "masks", outside="irrelevant")
-    assert chosen_irrelevant(study) == "none"  # everything outside the lesion is no mark
+    assert chosen_irrelevant(study.dataset("train")) == "none"  # everything outside the lesion is no mark
     import_regions(study, "masks", outside="unknown")
-    assert chosen_irrelevant(study) == "transplant"
+    assert chosen_irrelevant(study.dataset("train")) == "transplant"
 
 
 def test_maps_count_in_the_selection_where_there_are_regions(study):
-    assert default_selection(study, steered=True) == "f2+auc"
+    assert default_selection(study.dataset("val"), steered=True) == "f2+auc"
     import_regions(study, "masks", fraction=0)
-    assert default_selection(study, steered=True) == "f2+auc+epg+iou"
-    assert default_selection(study, steered=False) == "f2+auc"
+    assert default_selection(study.dataset("val"), steered=True) == "f2+auc+epg+iou"
+    assert default_selection(study.dataset("val"), steered=False) == "f2+auc"
 
 
 def test_no_area_under_the_curve_with_one_class_to_validate_on(study):
@@ -64,10 +64,12 @@ def test_no_area_under_the_curve_with_one_class_to_validate_on(study):
     lines = path.read_text().splitlines()
     path.write_text("\n".join(line.replace("dog,val,", "dog,train,") for line in lines) + "\n")
     alone = Study(study.folder)
-    assert default_selection(alone, steered=False) == "f2"
+    assert default_selection(alone.dataset("val"), steered=False) == "f2"
     with pytest.raises(VisteerError, match="no figure 'auc' on the validation images"):
         train_run(alone, SteeringConfig.from_dict({**QUICK, "select_by": "f2+auc"}))
-    config = SteeringConfig.from_dict({**QUICK, "select_by": default_selection(alone, steered=False)})
+    config = SteeringConfig.from_dict(
+        {**QUICK, "select_by": default_selection(alone.dataset("val"), steered=False)}
+    )
     assert train_run(alone, config)[0] == "plain-1"
 
 

@@ -19,6 +19,7 @@ from visteer.study import (
     Reporting,
     Study,
     StudySettings,
+    TrainingData,
     default_selection,
     evaluate_run,
     import_regions,
@@ -108,27 +109,31 @@ def demo(
 def _train_both(study: Study, epochs: int, seed: int) -> tuple[str, str]:
     """A plain run, edits for a part of the training images, and a steered run from the same start."""
     base = {"epochs": epochs, "seed": seed, "augment": "none"}
-    plain_config = SteeringConfig.from_dict({**base, "select_by": default_selection(study, steered=False)})
+    data = TrainingData.of(study)
+    select_by = default_selection(data.validation, steered=False)
+    plain_config = SteeringConfig.from_dict({**base, "select_by": select_by})
     note("training a plain classifier")
-    plain = _trained(study, plain_config, Bar("plain training"))
+    plain = _trained(study, plain_config, data, Bar("plain training"))
     count = import_regions(study, "masks", outside="unknown", fraction=EDITED_FRACTION)
     note(f"an expert marks lesion and tag: {count} edits (those of val and test are only measured against)")
     note("training the same classifier again, steered")
+    data = TrainingData.of(study)
     steered_config = SteeringConfig.from_dict(
         {
             **base,
             "method": "attention-mse",
             "irrelevant": "transplant",
-            "select_by": default_selection(study, steered=True),
+            "select_by": default_selection(data.validation, steered=True),
         }
     )
-    return plain, _trained(study, steered_config, Bar("steered training"))
+    return plain, _trained(study, steered_config, data, Bar("steered training"))
 
 
-def _trained(study: Study, config: SteeringConfig, bar: Bar) -> str:
+def _trained(study: Study, config: SteeringConfig, data: TrainingData, bar: Bar) -> str:
     """The id of a new run."""
     try:
-        run, _ = train_run(study, config, reporting=Reporting(on_step=bar, on_epoch=bar.print_epoch))
+        reporting = Reporting(on_step=bar, on_epoch=bar.print_epoch)
+        run, _ = train_run(study, config, data=data, reporting=reporting)
     finally:
         bar.close()
     return run

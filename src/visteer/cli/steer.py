@@ -18,7 +18,7 @@ from visteer.cli.training_options import (
     SetOption,
     build_config,
 )
-from visteer.study import chosen_irrelevant, default_selection
+from visteer.study import TrainingData, chosen_irrelevant, default_selection
 
 
 def register(app: typer.Typer) -> None:
@@ -54,8 +54,9 @@ def steer(
     Example: visteer steer my-study --gamma 10
     """
     opened = open_study(study)
+    data = TrainingData.of(opened)
     if irrelevant is None and resume is None:
-        irrelevant = chosen_irrelevant(opened)
+        irrelevant = chosen_irrelevant(data.training)
         note(f"irrelevant regions: {irrelevant} (--irrelevant changes it)")
     named: dict[str, object] = {
         "method": method,
@@ -63,7 +64,7 @@ def steer(
         "irrelevant": irrelevant or "none",
         "epochs": epochs,
         "seed": opened.settings.seed if seed is None else seed,
-        "select_by": default_selection(opened, steered=True),
+        "select_by": default_selection(data.validation, steered=True),
     }
     config = build_config(preset, named, change)
-    run_training(opened, config, start_from=from_run, resume=resume, json=json)
+    run_training(opened, data, config, start_from=from_run, resume=resume, json=json)

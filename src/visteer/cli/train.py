@@ -16,7 +16,7 @@ from visteer.cli.training_options import (
     build_config,
 )
 from visteer.steering import SteeringConfig
-from visteer.study import Reporting, Study, default_selection, train_run
+from visteer.study import Reporting, Study, TrainingData, default_selection, train_run
 
 
 def register(app: typer.Typer) -> None:
@@ -38,17 +38,19 @@ def train(
     Example: visteer train my-study --epochs 10
     """
     opened = open_study(study)
+    data = TrainingData.of(opened)
     named: dict[str, object] = {
         "method": "none",
         "epochs": epochs,
         "seed": opened.settings.seed if seed is None else seed,
-        "select_by": default_selection(opened, steered=False),
+        "select_by": default_selection(data.validation, steered=False),
     }
-    run_training(opened, build_config(preset, named, change), resume=resume, json=json)
+    run_training(opened, data, build_config(preset, named, change), resume=resume, json=json)
 
 
 def run_training(
     study: Study,
+    data: TrainingData,
     config: SteeringConfig,
     *,
     start_from: str | None = None,
@@ -58,7 +60,9 @@ def run_training(
     """Train with a progress bar and say how it ended; `visteer steer` ends the same way."""
     with progress_bar("training") as bar:
         reporting = Reporting(on_step=bar, on_epoch=bar.print_epoch)
-        run, result = train_run(study, config, start_from=start_from, resume=resume, reporting=reporting)
+        run, result = train_run(
+            study, config, data=data, start_from=start_from, resume=resume, reporting=reporting
+        )
     if json:
         score = None if result.score != result.score else result.score
         kept = {

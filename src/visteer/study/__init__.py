@@ -8,6 +8,7 @@ from visteer.study.setup import BadFiles, NewStudy, OnBad, make_study
 from visteer.study.stages import (
     ExplainedSplit,
     Reporting,
+    TrainingData,
     chosen_irrelevant,
     compare_runs,
     default_selection,
@@ -34,6 +35,7 @@ __all__ = [
     "Reporting",
     "Study",
     "StudySettings",
+    "TrainingData",
     "chosen_irrelevant",
     "compare_runs",
     "default_selection",

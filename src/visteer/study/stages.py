@@ -42,6 +42,23 @@ class Reporting:
 
 
 @dataclass(frozen=True)
+class TrainingData:
+    """What a training reads: the images it learns from and those that pick the kept epoch, with their latest edits."""
+
+    training: SteeringDataset
+    validation: SteeringDataset
+
+    @classmethod
+    def of(cls, study: Study) -> TrainingData:
+        """The training and validation split of `study`.
+
+        Raises:
+            VisteerError: a split is empty, or the edits cannot be read.
+        """
+        return cls(study.dataset("train"), study.dataset("val"))
+
+
+@dataclass(frozen=True)
 class ExplainedSplit:
     """Maps of one split: `maps` (n, h, w) float32 min-max normalised, of the true class; `probabilities` (n, C)."""
 
@@ -64,6 +81,7 @@ def train_run(
     study: Study,
     config: SteeringConfig,
     *,
+    data: TrainingData | None = None,
     start_from: str | None = None,
     resume: str | None = None,
     reporting: Reporting | None = None,
@@ -72,7 +90,7 @@ def train_run(
 
     It starts from the study's initial weights, so that a plain and a steered run are comparable, or from the
     run `start_from`. A resumed run needs neither any more once an epoch is finished. Epochs are picked on the
-    validation split.
+    validation split. `data` is what is trained on, where it has been read already.
 
     Returns:
         The run's id, and what it came to.
@@ -82,24 +100,24 @@ def train_run(
             broke down.
     """
     reporting = reporting or Reporting()
-    training, validation = study.dataset("train"), study.dataset("val")
+    data = data or TrainingData.of(study)
     if resume is not None:
         config = run_config(study, resume)
         start_from = cast("str | None", study.run_folder(resume).describe().get("start_from"))
-    _check_selection(config, validation)
+    _check_selection(config, data.validation)
     model = study.run_folder(resume).load_interrupted() if resume is not None else None
     if model is None:
         with torch.random.fork_rng():
             torch.manual_seed(config.seed)
             model = study.initial_model() if start_from is None else load_run(study, start_from)
-    _check_fit(config, model, training)
+    _check_fit(config, model, data.training)
     kind = "steered" if is_steered(config) else "plain"
     with study.reserved_run(kind) if resume is None else nullcontext(resume) as run:
         result = steer(
             model,
-            training,
+            data.training,
             config,
-            validation_figures(validation, config),
+            validation_figures(data.validation, config),
             folder=study.folder / "runs" / run,
             resume=resume is not None,
             facts={"run": run, "start_from": start_from, "model": study.settings.model},
@@ -109,22 +127,22 @@ def train_run(
     return run, result
 
 
-def chosen_irrelevant(study: Study) -> str:
+def chosen_irrelevant(training: SteeringDataset) -> str:
     """What to do with irrelevant regions where the user does not say: transplant marks where there are any.
 
     A mark is an irrelevant region small enough to be pasted; "everything outside the lesion" is none.
     """
-    return "transplant" if len(donor_rows(study.dataset("train"))) else "none"
+    return "transplant" if len(donor_rows(training)) else "none"
 
 
-def default_selection(study: Study, *, steered: bool) -> str:
+def default_selection(validation: SteeringDataset, *, steered: bool) -> str:
     """The validation figures that pick the kept epoch where the user does not say.
 
     A steered run is to be right and to look at the right place, so its maps count beside its predictions; where no
     validation image has a region there are no map figures to go by.
     """
     wanted = ("f2", "auc", "epg", "iou") if steered else ("f2", "auc")
-    there = _selectable(study.dataset("val"))
+    there = _selectable(validation)
     return "+".join(name for name in wanted if name in there)
 
 
