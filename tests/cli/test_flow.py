@@ -12,7 +12,7 @@ import pytest
 
 from tests.cli.command_line import call
 from tests.cli.conftest import init_options
-from visteer.steering import SteeringDataset
+from visteer.steering import SteeringConfig, SteeringDataset
 from visteer.study import Study, runs_to_report
 
 STEPS = (
@@ -186,6 +186,17 @@ def test_settings_by_name(study):
     assert config["freeze"] == ["backbone.conv1"]
     assert config["channels_last"] is True
     assert (config["seed"], config["map_resolution"], config["learning_rate"]) == (7, "image", 1e-3)
+
+
+def test_a_preset_is_taken_as_it_says_unless_told_otherwise(study):
+    words = ("steer", study, "--preset", "paper", "--epochs", 1, "--json")
+    said = call(*words)
+    assert said.json["irrelevant"] == "none"  # although there are marks that could be transplanted
+    assert "irrelevant regions" not in said.err
+    config = json.loads((study / "runs" / said.json["run"] / "run.json").read_text())["config"]
+    chosen = {"epochs": 1, "select_by": "f2+auc+epg+iou"}
+    assert config == {**SteeringConfig.preset("paper").to_dict(), **chosen}
+    assert call(*words, "--irrelevant", "transplant").json["irrelevant"] == "transplant"
 
 
 def test_data_check_counts_and_ends_with_1_where_a_file_is_bad(phantom, tmp_path):

@@ -37,7 +37,7 @@ def steer(
         str | None,
         typer.Option(
             help="What is done with regions marked irrelevant: none, replace or transplant. "
-            "Default: transplant where there are marks small enough, else none."
+            "Default: transplant where there are marks small enough, else none; with another preset, the preset's."
         ),
     ] = None,
     epochs: EpochsOption = None,
@@ -55,13 +55,13 @@ def steer(
     """
     opened = open_study(study)
     data = TrainingData.of(opened)
-    if irrelevant is None and resume is None:
+    if irrelevant is None and resume is None and preset == "default":
         irrelevant = chosen_irrelevant(data.training)
         note(f"irrelevant regions: {irrelevant} (--irrelevant changes it)")
     named: dict[str, object] = {
         "method": method,
         "gamma": gamma,
-        "irrelevant": irrelevant or "none",
+        "irrelevant": irrelevant,
         "epochs": epochs,
         "seed": opened.settings.seed if seed is None else seed,
         "select_by": default_selection(data.validation, steered=True),
