@@ -94,7 +94,6 @@ class Bar:
         self._what = what
         self._bar: Progress | None = None
         self._spoke = time.monotonic()
-        self._done = 0
         if sys.stderr.isatty():
             self._bar = Progress(
                 TextColumn("{task.description}"),
@@ -109,7 +108,6 @@ class Bar:
 
     def __call__(self, done: int, total: int) -> None:
         """Show that `done` of `total` are done."""
-        self._done = done
         if self._bar is not None:
             self._bar.update(self._task, completed=done, total=total)
         elif time.monotonic() - self._spoke > PLAIN_LINE_SECONDS:

@@ -160,13 +160,10 @@ class EditStore:
         if image_ids is None:
             found = self._edits(query)
         else:
-            wanted = sorted(set(image_ids))
             found = [
                 pair
-                for start in range(0, len(wanted), IDS_IN_A_QUERY)
-                for pair in self._edits(
-                    query.where(images.c.name.in_(wanted[start : start + IDS_IN_A_QUERY]))
-                )
+                for some in _chunks(sorted(set(image_ids)))
+                for pair in self._edits(query.where(images.c.name.in_(some)))
             ]
         return dict(sorted(found, key=lambda pair: pair[0]))
 

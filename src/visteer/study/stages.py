@@ -184,11 +184,7 @@ def load_run(study: Study, run: str) -> Classifier:
     Raises:
         VisteerError: no such run, or it is not finished.
     """
-    folder = _finished(study, run)
-    model = load_checkpoint(folder.model_path).model
-    if not isinstance(model, Classifier):
-        raise VisteerError(f"{folder.model_path} holds no classifier of this study")
-    return model
+    return load_checkpoint(_finished(study, run).model_path).model
 
 
 def run_config(study: Study, run: str) -> SteeringConfig:
