@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from visteer.checkpoint import save_checkpoint
+from visteer.checkpoint import save_checkpoint, save_training_state
 from visteer.edits.map_edit import MapEdit
 from visteer.errors import VisteerError
 from visteer.evaluation import EvaluationResult
@@ -137,6 +137,13 @@ def test_a_resumed_run_needs_no_initial_weights(study, tmp_path):
     assert resumed.preprocessing == whole.preprocessing == half
     for name, tensor in whole.state_dict().items():
         assert torch.equal(tensor, resumed.state_dict()[name]), name
+
+
+def test_a_run_killed_between_its_last_steps_is_finished(trained):
+    """The model is in place and the state not yet deleted."""
+    save_training_state(trained.folder / "runs" / "plain-1" / "state.pt", {})
+    with pytest.raises(VisteerError, match="is finished: there is nothing to resume"):
+        train_run(trained, SteeringConfig.from_dict(QUICK), resume="plain-1")
 
 
 def test_a_run_killed_before_its_first_epoch_resumes_from_the_initial_weights(study):

@@ -96,7 +96,9 @@ class RunFolder:
         Raises:
             VisteerError: its file is missing or damaged.
         """
-        return load_checkpoint(self._best).model if self._state.exists() else None
+        if self.finished or not self._state.exists():
+            return None
+        return load_checkpoint(self._best).model
 
     def save_epoch(self, state: Mapping[str, object], history: Sequence[Epoch]) -> None:
         """Acknowledge a finished epoch: first the state to go on from, then the line for readers."""

@@ -85,7 +85,7 @@ def steer(
 
     Raises:
         VisteerError: the loss is no number any more, the folder holds another run, nothing to steer with, or
-            another process failed: what fails on one fails on all.
+            another process failed to validate, to write or to read the kept weights.
         ValueError: `config.select_by` names no validation figure, `data` is empty.
 
     Source: Elbeialy et al. 2023, stage three; the transplanting of marks is this project's own.
