@@ -26,6 +26,7 @@ from visteer.study import (
     import_regions,
     is_steered,
     load_run,
+    make_study,
     runs_to_report,
     save_explanation,
     stages,
@@ -50,6 +51,29 @@ def test_marks_are_transplanted_where_there_are_small_ones(study):
     assert chosen_irrelevant(study.dataset("train")) == "none"  # everything outside the lesion is no mark
     import_regions(study, "masks", outside="unknown")
     assert chosen_irrelevant(study.dataset("train")) == "transplant"
+
+
+def test_the_layer_of_the_study_is_that_of_its_runs(made, tmp_path, settings):
+    layered = tmp_path / "study"
+    make_study(layered, dataclasses.replace(settings, layer="backbone.layer3"))
+    study = Study(layered)
+    config = SteeringConfig.from_dict(QUICK)
+    run, _ = train_run(study, config)
+    assert explain_run(study, run, "test").maps.shape[1:] == (3, 3)  # stride 16 of 48 px
+    other, _ = train_run(study, dataclasses.replace(config, target_layer="backbone.layer4"))
+    assert explain_run(study, other, "test").maps.shape[1:] == (2, 2)
+    for compared in (
+        lambda: compare_runs(study, run, other, "test"),
+        lambda: write_report(study, [run, other], "test", tmp_path / "report.html"),
+    ):
+        with pytest.raises(VisteerError, match=r"different layers \(plain-1 at backbone.layer3, plain-2 at"):
+            compared()
+
+
+def test_a_study_needs_a_layer_that_the_model_has(tmp_path, settings):
+    with pytest.raises(VisteerError, match=r"no layer .backbone\.layer9.: did you mean"):
+        make_study(tmp_path / "study", dataclasses.replace(settings, layer="backbone.layer9"))
+    assert not (tmp_path / "study").exists()
 
 
 def test_maps_count_in_the_selection_where_there_are_regions(study):

@@ -36,6 +36,7 @@ def test_every_setting_comes_back(made, tmp_path):
         classes=("one, two", "[three]"),
         model="torchvision:vgg16",
         weights="/w/x.safetensors",
+        layer="backbone.stages.2",
         image_size=17,
         seed=-3,
         database="postgresql://ada:p%40ss@host/name",

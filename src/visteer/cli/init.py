@@ -34,6 +34,10 @@ def init(
     classes: Annotated[str | None, typer.Option(help="Keep only these classes: a,b,...")] = None,
     model: Annotated[str, typer.Option(help="A timm name, or torchvision:NAME.")] = "resnet50",
     weights: Annotated[str, typer.Option(help="imagenet, offline, none or a path.")] = "imagenet",
+    layer: Annotated[
+        str | None,
+        typer.Option(help="Dotted name of the layer of the maps; default: the last spatial stage."),
+    ] = None,
     image_size: Annotated[int, typer.Option(help="Side in pixels.", min=16, max=4096)] = 224,
     seed: Annotated[int, typer.Option(help="Of the split and of all that follows.")] = 0,
     on_bad: Annotated[str, typer.Option(help="At files that cannot be used: stop or skip.")] = "stop",
@@ -54,6 +58,7 @@ def init(
         classes=tuple(name.strip() for name in classes.split(",")) if classes else None,
         model=model,
         weights=weights if weights in ("imagenet", "offline", "none") else str(Path(weights).resolve()),
+        layer=layer,
         image_size=image_size,
         seed=seed,
         database=database,

@@ -23,6 +23,7 @@ from visteer.report import (
 from visteer.steering import SteeringDataset
 from visteer.study.stages import (
     ExplainedSplit,
+    check_same_layer,
     explain_run,
     finished_runs,
     is_steered,
@@ -72,12 +73,13 @@ def write_report(
     """Write the report of `runs` on `split` to `path`; results that are missing are measured first.
 
     Raises:
-        VisteerError: no such run or split, or `path` cannot be written.
+        VisteerError: no such run or split, maps at different layers, or `path` cannot be written.
     """
     if path.is_dir():
         raise VisteerError(f"cannot write {path}: it is a folder; name a file in it")
     if not path.parent.is_dir():
         raise VisteerError(f"cannot write {path}: there is no folder {path.parent}; make it first")
+    check_same_layer(study, runs)
     results, explained = [], []
     for run in runs:
 

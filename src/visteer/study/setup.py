@@ -15,7 +15,7 @@ from visteer.data.readers import read_catalogue
 from visteer.data.sample import Problem
 from visteer.data.splits import split_samples
 from visteer.errors import VisteerError
-from visteer.models import build_classifier
+from visteer.models import build_classifier, get_layer
 from visteer.study.study import Study, StudySettings
 
 OnBad = Literal["stop", "skip"]
@@ -77,10 +77,12 @@ def make_study(
 
 
 def _check_model(settings: StudySettings, classes: tuple[str, ...]) -> None:
-    """Find out now, before hours of decoding, that there is no such model or weights. Nothing is downloaded."""
+    """Find out now, before hours of decoding, that there is no such model, layer or weights; downloads nothing."""
     weights = "none" if settings.weights == "imagenet" else settings.weights
     with torch.random.fork_rng():
-        build_classifier(settings.model, len(classes), weights, settings.image_size, classes)
+        model = build_classifier(settings.model, len(classes), weights, settings.image_size, classes)
+    if settings.layer is not None:
+        get_layer(model, settings.layer)
 
 
 def _named(progress: Progress | None, what: str) -> Callable[[int, int], None] | None:

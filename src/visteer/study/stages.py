@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
@@ -104,6 +104,8 @@ def train_run(
     if resume is not None:
         config = run_config(study, resume)
         start_from = cast("str | None", study.run_folder(resume).describe().get("start_from"))
+    elif config.target_layer is None:
+        config = replace(config, target_layer=study.settings.layer)
     _check_selection(config, data.validation)
     model = study.run_folder(resume).load_interrupted() if resume is not None else None
     if model is None:
@@ -321,9 +323,25 @@ def compare_runs(study: Study, before: str, after: str, split: Split) -> Compari
     """The paired differences of two runs on the same images.
 
     Raises:
-        VisteerError: no such run.
+        VisteerError: no such run, or their maps lie at different layers.
     """
+    check_same_layer(study, (before, after))
     return compare(stored_result(study, before, split), stored_result(study, after, split))
+
+
+def check_same_layer(study: Study, runs: Sequence[str]) -> None:
+    """Refuse to compare runs whose maps lie at different layers.
+
+    Raises:
+        VisteerError: they do, or there is no such run.
+    """
+    layers = {run: run_config(study, run).target_layer or "the last stage" for run in runs}
+    if len(set(layers.values())) > 1:
+        where = ", ".join(f"{run} at {layer}" for run, layer in layers.items())
+        raise VisteerError(
+            f"these runs have their maps at different layers ({where}), so that their map figures cannot be "
+            "compared; train them at one layer (visteer init --layer, or --set target_layer=NAME)"
+        )
 
 
 def _finished(study: Study, run: str) -> RunFolder:

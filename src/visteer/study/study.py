@@ -44,8 +44,9 @@ EntryT = TypeVar("EntryT")
 class StudySettings:
     """What visteer.toml holds.
 
-    `weights` is imagenet, offline, none or a path. `database` is a SQLAlchemy URL, in which a relative SQLite
-    path counts from the study's folder.
+    `weights` is imagenet, offline, none or a path. `layer` is the dotted name of the layer whose maps the study is
+    about, by default the last spatial stage. `database` is a SQLAlchemy URL, in which a relative SQLite path counts
+    from the study's folder.
     """
 
     images: Path
@@ -55,6 +56,7 @@ class StudySettings:
     classes: tuple[str, ...] | None = None
     model: str = "resnet50"
     weights: str = "imagenet"
+    layer: str | None = None
     image_size: int = 224
     seed: int = 0
     database: str = "sqlite:///visteer.db"
@@ -286,6 +288,7 @@ def _parse_settings(tables: Mapping[str, object]) -> StudySettings:
         classes=tuple(str(name) for name in classes) if classes is not None else None,
         model=_entry(model, "name", str),
         weights=_entry(model, "weights", str),
+        layer=_entry(model, "layer", str) if "layer" in model else None,
         image_size=_entry(model, "image_size", int),
         seed=_entry(study, "seed", int),
         database=_entry(study, "database", str),
@@ -310,6 +313,8 @@ def _settings_toml(settings: StudySettings) -> str:
     if settings.classes is not None:
         data["classes"] = list(settings.classes)
     model = {"name": settings.model, "weights": settings.weights, "image_size": settings.image_size}
+    if settings.layer is not None:
+        model["layer"] = settings.layer
     study = {"format": FORMAT, "seed": settings.seed, "database": settings.database}
     return tomlkit.dumps({"study": study, "data": data, "model": model})
 
