@@ -78,7 +78,7 @@ _MEANINGS = {
     ),
     "map_distance": Meaning(
         "Map distance",
-        "Euclidean distance between the map and the edit on the model's own grid. 0 is best.",
+        "Euclidean distance between the map and the edit on a grid of 7 x 7 cells. 0 is best, 7 worst.",
         "lower",
     ),
     "dead": Meaning(
