@@ -94,6 +94,16 @@ def test_regions_are_outlined_on_the_map():
     assert picture[128, 120:136].max() < 150
 
 
+def test_the_line_of_the_relevant_region_is_whole_where_the_irrelevant_one_touches_it():
+    known, right = np.ones((64, 64), np.float32), halves(0, 1, 64)
+    line = (slice(20, -20), 127)
+    on_map = draw_map(grey_row(right, known), 0).astype(int)[line]
+    on_edit = draw_edit(grey_row(right, known)).astype(int)[line]
+    assert np.ptp(on_map, axis=0).max() < 3
+    assert on_map.min() > 200
+    assert (on_edit[:, 2] > on_edit[:, 0]).all()
+
+
 def test_the_colour_scale_grows_brighter_all_along():
     brightness = colour_scale()[0].astype(float) @ [0.2126, 0.7152, 0.0722]
     assert (np.diff(brightness) > -2).all()
@@ -117,6 +127,16 @@ def test_before_after_picture_has_a_row_for_each_image():
     assert one.getpixel((1, 1)) == (255, 255, 255)
     pasted = np.asarray(one)[58 : 58 + SIDE, 24 : 24 + SIDE]
     assert np.array_equal(pasted, draw_image(rows[0]))
+
+
+def test_before_after_picture_says_that_a_map_is_dead():
+    columns = ("Image", "Edit", "Map")
+    pale = before_after_picture([grey_row(heat=np.full((4, 4), 1e-3))], columns)
+    dead = before_after_picture([grey_row(heat=np.zeros((4, 4)))], columns)
+    ink = [(np.asarray(page)[-40:, 24 + 2 * (SIDE + 10) :] < 200).any(axis=(0, 2)) for page in (pale, dead)]
+    ends = [int(np.flatnonzero(written).max()) for written in ink]
+    assert ends[1] > ends[0] + 50
+    assert ends[1] < SIDE
 
 
 def test_before_after_picture_survives_hostile_names():

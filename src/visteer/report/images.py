@@ -39,12 +39,12 @@ def draw_edit(row: GalleryRow) -> Picture | None:
     relevant, irrelevant = regions
     canvas = _resized_image(row.image).astype(np.float32)
     canvas = _blend(canvas, _RELEVANT, relevant.cover * (0.12 + 0.33 * relevant.strength))
-    canvas = _blend(canvas, _RELEVANT, relevant.border)
     # Orange beside black shows on any ground, and in print without colour.
     stripe = _DIAGONALS % 10
     canvas = _blend(canvas, _IRRELEVANT, irrelevant.cover * np.where(stripe < 4, 0.9, 0.2))
     canvas = _blend(canvas, _BLACK, irrelevant.cover * np.where((stripe >= 4) & (stripe < 6), 0.7, 0))
     canvas = _blend(canvas, _IRRELEVANT, irrelevant.border)
+    canvas = _blend(canvas, _RELEVANT, relevant.border)
     return _rounded(canvas)
 
 
@@ -64,7 +64,9 @@ def draw_map(row: GalleryRow, run: int) -> Picture:
     if regions is not None:
         relevant, irrelevant = regions
         canvas = _blend(canvas, _WHITE, relevant.border)
-        canvas = _blend(canvas, _IRRELEVANT, irrelevant.border * (_DIAGONALS % 8 < 5))
+        # Where the two regions touch, the line of the relevant one is kept whole.
+        broken = irrelevant.border * (1 - relevant.border) * (_DIAGONALS % 8 < 5)
+        canvas = _blend(canvas, _IRRELEVANT, broken)
     return _rounded(canvas)
 
 
@@ -72,6 +74,11 @@ def colour_scale() -> Picture:
     """Draw the colours of a map from 0 (left) to 1 (right), (12, SIDE, 3) uint8."""
     colours = matplotlib.colormaps[_COLOUR_MAP](np.linspace(0, 1, SIDE))[:, :3]
     return np.repeat(np.rint(255 * colours).astype(np.uint8)[None], 12, axis=0)
+
+
+def is_dead(row: GalleryRow, run: int) -> bool:
+    """Say whether the map of run `run` is zero everywhere, so that its picture shows the grey image alone."""
+    return not np.any(np.nan_to_num(row.maps[run]))
 
 
 def data_uri(picture: Picture) -> str:
@@ -87,7 +94,7 @@ def before_after_picture(
     """Draw a grid to show around: a row has the image, its edit, and one map for each further column.
 
     Dark text on white in 8-bit RGB; 256 pixels a column and some margins. Under each map stands what the run
-    predicts and how surely.
+    predicts and how surely, and "dead map" where the map is zero everywhere.
 
     Raises:
         ValueError: there is no row, or a row has not one map for each column after the second.
@@ -179,7 +186,8 @@ def _resized_raster(raster: NDArray[np.floating], how: Image.Resampling) -> NDAr
 
 def _prediction(row: GalleryRow, run: int) -> str:
     sign = "✓" if row.predictions[run] == row.true_class else "✗"
-    return f"{sign} {shorten(visible_text(row.predictions[run]), 20)} {row.confidences[run]:.2f}"
+    name = shorten(visible_text(row.predictions[run]), 14 if is_dead(row, run) else 20)
+    return f"{sign} {name} {row.confidences[run]:.2f}" + (", dead map" if is_dead(row, run) else "")
 
 
 def _font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:

@@ -14,7 +14,15 @@ from numpy.typing import NDArray
 from visteer.report.content import GalleryRow, ReportContent, RunReport
 from visteer.report.glossary import meaning_of
 from visteer.report.headline import write_headline
-from visteer.report.images import SIDE, colour_scale, data_uri, draw_edit, draw_image, draw_map
+from visteer.report.images import (
+    SIDE,
+    colour_scale,
+    data_uri,
+    draw_edit,
+    draw_image,
+    draw_map,
+    is_dead,
+)
 from visteer.report.number_text import (
     difference_interval_text,
     difference_text,
@@ -183,7 +191,7 @@ def _gallery_view(row: GalleryRow, score_key: str) -> _GalleryView:
             confidence=row.confidences[run],
             right=row.predictions[run] == row.true_class,
             score=value_text(score_key, row.scores[run]),
-            dead=not np.any(np.nan_to_num(row.maps[run])),
+            dead=is_dead(row, run),
         )
         for run in range(len(row.maps))
     )
