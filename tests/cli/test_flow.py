@@ -139,8 +139,12 @@ def test_the_same_in_words(flow, study, tmp_path):
     assert said.code == 0
     assert "plain-1 on test: 24 images" in said.out
     assert "map energy" in said.out or "EPG" in said.out
+    assert said.out.splitlines()[-1] == f"next: visteer report {study}"
     said = call("compare", study, "plain-1", "steered-2")
     assert "plain-1 against steered-2 on test" in said.out
+    assert said.out.splitlines()[-1] == f"next: visteer report {study} plain-1 steered-2"
+    said = call("compare", study, "plain-1", "steered-2", "--split", "val")
+    assert said.out.splitlines()[-1] == f"next: visteer report {study} plain-1 steered-2 --split val"
     assert "60 edits in" in call("export", study, "--out", tmp_path / "edits").out
     assert "next: visteer steer" in call("import", study, "--format", "masks").out
     assert "24 maps of run steered-2" in call("explain", study).out

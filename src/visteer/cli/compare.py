@@ -8,7 +8,7 @@ import typer
 
 from visteer.cli.opening import open_study
 from visteer.cli.options import JsonOption, SplitOption, StudyArgument, as_split
-from visteer.cli.output import print_json, print_table
+from visteer.cli.output import print_json, print_table, suggest
 from visteer.cli.wording import FIGURES, p_value, shown, value
 from visteer.study import compare_runs
 
@@ -51,3 +51,4 @@ def compare(
         ["figure", before, after, "difference (95 %)", "p", "paired test"],
         rows,
     )
+    suggest("report", study, before, after, *(() if split == "test" else ("--split", split)))

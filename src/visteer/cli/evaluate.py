@@ -8,7 +8,7 @@ import typer
 
 from visteer.cli.opening import open_study
 from visteer.cli.options import JsonOption, SplitOption, StudyArgument, as_split
-from visteer.cli.output import print_json, print_table, progress_bar
+from visteer.cli.output import print_json, print_table, progress_bar, suggest
 from visteer.cli.wording import FIGURES, shown
 from visteer.study import evaluate_run
 
@@ -48,3 +48,4 @@ def evaluate(
         if "left" in name and count
     ]
     print_table(f"{run} on {split}: {', '.join(counts)}", ["figure", "value (95 %)", "meaning"], rows)
+    suggest("report", study, *(() if split == "test" else ("--split", split)))
