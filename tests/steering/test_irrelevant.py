@@ -47,6 +47,18 @@ def test_only_small_marks_are_donors(data):
     assert donor_rows(data).tolist() == [0]
 
 
+def test_the_rest_around_a_large_region_is_no_mark():
+    images = np.random.default_rng(0).integers(0, 256, (2, SIZE, SIZE, 3), dtype=np.uint8)
+    everywhere = np.ones((SIZE, SIZE), np.float32)
+    edits = {"0": edit(square(0, 0, 7), everywhere), "1": edit(square(0, 0, 7), everywhere - square(0, 0, 1))}
+    data = SteeringDataset(images, [0, 1], ["a", "b"], edits=edits)
+    assert donor_rows(data).tolist() == [1]  # the second leaves a cell unknown, so what it marks is meant
+    batch = data.batch([0])
+    unchanged = transplant(batch, data, torch.full((1, 3), -1), FILLS)
+    assert torch.equal(unchanged.images, batch.images)
+    assert not torch.equal(replace_irrelevant(batch, FILLS).images, batch.images)
+
+
 def test_a_transplanted_patch_is_the_donors_and_becomes_irrelevant(data):
     batch = data.batch([2])
     changed = transplant(batch, data, torch.tensor([[0, -1, -1]]), FILLS)

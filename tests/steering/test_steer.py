@@ -198,6 +198,22 @@ def test_early_stopping():
     assert run.best_epoch == 1
 
 
+def test_of_equal_epochs_the_later_is_kept_and_an_equal_one_is_no_progress(tmp_path):
+    scores = iter([0.5, 1.0, 1.0, 0.9, 1.0, 1.0])
+    seen = []
+
+    def validate(model: nn.Module) -> dict[str, float]:
+        seen.append(weights_of(model))
+        return {"f2": next(scores)}
+
+    model = small_model()
+    config = small_config(epochs=6, patience=3, select_by="f2")
+    run = steer(model, small_data(), config, validate, folder=tmp_path / "run")
+    assert len(run.history) == 5  # the second epoch was the last progress
+    assert run.best_epoch == 5
+    assert torch.equal(weights_of(model), seen[4])
+
+
 def test_a_score_that_validation_does_not_give_is_named():
     config = small_config(select_by="f3", epochs=1)
     with pytest.raises(ValueError, match="f3; validation gives f2"):

@@ -27,13 +27,21 @@ LARGEST_DONOR = 0.25
 
 
 def donor_rows(data: SteeringDataset) -> NDArray[np.int64]:
-    """The rows of the images whose irrelevant region can be transplanted: not empty, at most a quarter."""
-    irrelevant = irrelevant_cells(torch.from_numpy(data.targets), torch.from_numpy(data.weights))
-    share = irrelevant.numpy().mean(axis=(1, 2))
-    usable = (share > 0) & (share <= LARGEST_DONOR)
+    """The rows of the images whose edits have a mark that can be transplanted, ascending (`has_mark`)."""
+    marked = has_mark(torch.from_numpy(data.targets), torch.from_numpy(data.weights)).numpy()
     rows = data.edited
-    donors: NDArray[np.int64] = rows[usable[data.edit_rows[rows]]]
+    donors: NDArray[np.int64] = rows[marked[data.edit_rows[rows]]]
     return donors
+
+
+def has_mark(targets: Tensor, weights: Tensor) -> Tensor:
+    """Whether the irrelevant region of each edit is a mark of its own: (N, H, W) twice gives (N,) bool.
+
+    A mark is not empty and covers at most a quarter of the image. An edit that leaves nothing unknown has none: there
+    the irrelevant region is just the rest, such as the skin around a large lesion.
+    """
+    share = irrelevant_cells(targets, weights).float().mean(dim=(1, 2))
+    return (share > 0) & (share <= LARGEST_DONOR) & (weights == 0).any(dim=2).any(dim=1)
 
 
 def draw_donors(count: int, donors: NDArray[np.int64], generator: torch.Generator) -> Tensor:
@@ -68,7 +76,7 @@ def transplant(batch: SteeringBatch, data: SteeringDataset, donors: Tensor, fill
         donors: (N, D) int64 as `draw_donors` gives.
         fills: (N, 3) colours as `draw_fills` gives.
     """
-    batch = replace_irrelevant(batch, fills, largest=LARGEST_DONOR)
+    batch = replace_irrelevant(batch, fills, marks_only=True)
     images, targets, weights = batch.images, batch.targets, batch.weights
     device = images.device
     free = (~relevant_cells(targets, weights)).to(images.dtype)
@@ -93,13 +101,14 @@ def draw_fills(count: int, generator: torch.Generator) -> Tensor:
     return torch.where(grey, colours[:, :1].expand(-1, 3), colours)
 
 
-def replace_irrelevant(batch: SteeringBatch, fills: Tensor, largest: float = 1.0) -> SteeringBatch:
+def replace_irrelevant(batch: SteeringBatch, fills: Tensor, *, marks_only: bool = False) -> SteeringBatch:
     """Fill the irrelevant region of each image with its colour (N, 3); the edit stays as it is.
 
-    Regions that cover more than the share `largest` of their image are left alone.
+    With `marks_only`, irrelevant regions that are no mark (`has_mark`) are left alone.
     """
-    irrelevant = irrelevant_cells(batch.targets, batch.weights)
-    small = irrelevant.float().mean(dim=(1, 2)) <= largest
-    opacity = (batch.weights * irrelevant * small[:, None, None]).unsqueeze(1)
+    opacity = batch.weights * irrelevant_cells(batch.targets, batch.weights)
+    if marks_only:
+        opacity = opacity * has_mark(batch.targets, batch.weights)[:, None, None]
+    opacity = opacity.unsqueeze(1)
     colour = fills.to(batch.images)[:, :, None, None]
     return replace(batch, images=batch.images * (1 - opacity) + colour * opacity)

@@ -77,7 +77,7 @@ def steer(
         data: training images with labels, and edits for some of them.
         config: the settings.
         validate: gives the validation figures of the model; `config.select_by` names those whose mean picks
-            the kept epoch. Without it the last epoch is kept.
+            the kept epoch, the later one of equals. Without it the last epoch is kept.
         folder: where the run is written after every epoch; None writes nothing.
         resume: go on from the last finished epoch in `folder`.
         facts: more entries for run.json.
@@ -105,7 +105,7 @@ def steer(
     accelerator = Accelerator()
     run_folder = RunFolder(folder) if folder is not None else None
     history: list[Epoch] = []
-    best_epoch, best_score = 0, -math.inf
+    best_epoch, best_score = 0, math.nan
     with _flags_restored(model):
         loop = _Loop(model, data, config, accelerator)
         if run_folder is not None and resume:
@@ -113,23 +113,21 @@ def steer(
             if state is not None:
                 loop.load_state(state)
                 history = state["history"]
-                best_epoch, best_score = state["best_epoch"], state["best_score"]
+                best_epoch, best_score = _best(history, config, validate)
         elif run_folder is not None:
             described = {**(facts or {}), **_description(data, config)}
             _agreed(accelerator, lambda: run_folder.start(described))
-        while len(history) < config.epochs and not _gave_up(config, len(history), best_epoch):
+        while len(history) < config.epochs and not _gave_up(history, config, validate):
             started = time.monotonic()
             row = loop.run_epoch(len(history), on_step)
             row |= _agreed(accelerator, lambda: _validated(validate, model))
             row["seconds"] = time.monotonic() - started
             history.append(row)
-            score = _score(row, config) if validate is not None else math.nan
-            if validate is None or best_epoch == 0 or score > best_score:
-                best_epoch, best_score = len(history), score
+            best_epoch, best_score = _best(history, config, validate)
+            if best_epoch == len(history):
                 loop.keep_best(run_folder, best_epoch)
             if run_folder is not None:
-                state = {**loop.state(), "best_epoch": best_epoch, "best_score": best_score}
-                _agreed(accelerator, partial(run_folder.save_epoch, state, history))
+                _agreed(accelerator, partial(run_folder.save_epoch, loop.state(), history))
             if on_epoch is not None:
                 _agreed(accelerator, partial(on_epoch, row))
         # Everywhere, so that nobody still reads the best weights when they are renamed.
@@ -428,9 +426,24 @@ def _score(row: Epoch, config: SteeringConfig) -> float:
     return float(np.mean([row[name] for name in names]))
 
 
-def _gave_up(config: SteeringConfig, epochs: int, best_epoch: int) -> bool:
-    """Whether early stopping ends the run."""
-    return config.patience is not None and epochs - best_epoch >= config.patience
+def _best(history: Sequence[Epoch], config: SteeringConfig, validate: Validate | None) -> tuple[int, float]:
+    """The epoch to keep, counted from 1, and its score: the latest of the best, or the last without validation.
+
+    Validation can be perfect from the first epoch on, for a network that is far from trained.
+    """
+    if validate is None:
+        return len(history), math.nan
+    scores = [_score(row, config) for row in history]
+    best = max(scores)
+    return len(scores) - scores[::-1].index(best), best
+
+
+def _gave_up(history: Sequence[Epoch], config: SteeringConfig, validate: Validate | None) -> bool:
+    """Whether early stopping ends the run: no better score for `patience` epochs. An equal one is no better."""
+    if config.patience is None or validate is None or not history:
+        return False
+    scores = [_score(row, config) for row in history]
+    return len(scores) - (scores.index(max(scores)) + 1) >= config.patience
 
 
 def _description(data: SteeringDataset, config: SteeringConfig) -> dict[str, object]:
