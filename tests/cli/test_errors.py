@@ -36,6 +36,11 @@ MISUSES = {
     "setting's range": (("train", "STUDY", "--set", "patience=0"), "patience must be at least 1"),
     "augment": (("train", "STUDY", "--set", "augment=no"), "none, light, medical, strong"),
     "epochs": (("train", "STUDY", "--epochs", "0"), "--epochs"),
+    "seed": (("train", "STUDY", "--seed", str(2**63)), "seed must be 0 or more and fit 63 bits"),
+    "seed of a study": (("init", "NEW", "--images", "IMAGES", "--seed", "-1"), "--seed"),
+    "large seed of a study": (("init", "NEW", "--images", "IMAGES", "--seed", str(2**63)), "--seed"),
+    "seed of a demo": (("demo", "--out", "NEW", "--seed", "-1"), "--seed"),
+    "seed of a phantom": (("data", "phantom", "NEW", "--seed", "-1"), "--seed"),
     "import format": (("import", "STUDY", "--format", "no"), "masks, boxes, png"),
     "import outside": (("import", "STUDY", "--format", "masks", "--outside", "no"), "irrelevant, unknown"),
     "import fraction": (("import", "STUDY", "--format", "masks", "--fraction", "2"), "--fraction"),
@@ -64,7 +69,8 @@ FAILURES = {
     ),
     "selection by a distance": (("train", "STUDY", "--set", "select_by=map_distance"), "map_distance"),
     "frozen": (("train", "STUDY", "--set", "freeze=no"), "the model has no module 'no'; there are backbone"),
-    "layer": (("steer", "STUDY", "--set", "target_layer=no"), "the model has no module 'no'"),
+    "all frozen": (("train", "STUDY", "--set", "freeze=backbone"), "freeze leaves nothing to train"),
+    "layer": (("steer", "STUDY", "--set", "target_layer=no"), "has no layer 'no': did you mean"),
     "study taken": (("init", "STUDY", "--images", "IMAGES"), "holds a study already"),
     "images missing": (("init", "NEW", "--images", "NOWHERE"), "there is no folder"),
     "masks missing": (
@@ -98,6 +104,10 @@ FAILURES = {
         ("init", "NEW", "--images", "IMAGES", *["--weights", "none", "--database", "sqlite:////no/v.db"]),
         "/no does not exist; create it first",
     ),
+    "database's name": (
+        ("init", "NEW", "--images", "IMAGES", *["--weights", "none", "--database", "sqlite:///a\0b"]),
+        "is no file name",
+    ),
     "layout's images": (
         ("init", "NEW", "--images", "IMAGES", "--layout", "isic2017"),
         "layout isic2017 expects",
@@ -106,6 +116,7 @@ FAILURES = {
     "edits' folder": (("import", "STUDY", "--format", "png", "--from", "NOWHERE"), "there is no folder"),
     "report's folder": (("report", "STUDY", "--out", "NOWHERE/r.html"), "nowhere; make it first"),
     "report on a folder": (("report", "STUDY", "--out", "STUDY"), "it is a folder"),
+    "report on a device": (("report", "STUDY", "--out", "PIPE"), "it is a device or a pipe"),
     "export to a file": (("export", "STUDY", "--out", "STUDY/samples.csv"), "samples.csv: File exists"),
     "below a file": (("init", "STUDY/samples.csv/x", "--images", "IMAGES"), "cannot make the study folder"),
     "check nothing": (("data", "check", "NOWHERE"), "there is no folder"),
@@ -117,6 +128,9 @@ def words(flow, tmp_path):
     """Fills in the paths of a case."""
     places = {"STUDY": flow.study, "NEW": tmp_path / "new", "NOWHERE": tmp_path / "nowhere"}
     places["IMAGES"] = flow.phantom / "images"
+    if hasattr(os, "mkfifo"):
+        places["PIPE"] = tmp_path / "pipe"
+        os.mkfifo(places["PIPE"])
 
     def fill(case):
         filled = []
@@ -173,6 +187,25 @@ def test_debug_anywhere_lets_the_error_through(place, tmp_path):
 def test_a_damaged_visteer_toml_is_named(study, text, told):
     (study / "visteer.toml").write_bytes(text if isinstance(text, bytes) else text.encode())
     assert told in call("train", study).error
+
+
+@pytest.mark.parametrize(
+    ("entry", "value"),
+    [
+        ("image_size = 48", "image_size = -1"),
+        ("image_size = 48", "image_size = true"),
+        ("image_size = 48", "image_size = 99999999"),
+        ("seed = 0", "seed = -3"),
+        ("seed = 0", f"seed = {2**63}"),
+    ],
+)
+def test_a_number_out_of_range_in_visteer_toml_is_named(study, entry, value):
+    text = (study / "visteer.toml").read_text()
+    assert entry in text
+    (study / "visteer.toml").write_text(text.replace(entry, value))
+    told = f"the entry {value.split()[0]} must be a whole number from"
+    assert told in call("evaluate", study, "--run", "plain-1").error
+    assert told in call("import", study, "--format", "masks").error
 
 
 HEADER = "id,label,class,split,group\n"
@@ -242,6 +275,9 @@ def test_a_corrupt_database_is_named_and_a_lost_one_is_not_taken_for_empty(study
     assert "visteer.db is damaged" in call("import", study, "--format", "masks").error
     for path in study.glob("visteer.db*"):
         path.unlink()
+    (study / "visteer.db").touch()
+    assert "with the edits is empty; restore it" in call("evaluate", study, "--run", "plain-1").error
+    (study / "visteer.db").unlink()
     assert "with the edits is gone; restore it" in call("evaluate", study, "--run", "plain-1").error
     assert not (study / "visteer.db").exists()
     assert call("import", study, "--format", "masks", "--json").json == {"edits": 80}
@@ -257,19 +293,38 @@ def test_an_unfinished_run_says_how_to_finish_it(study):
     assert "plain-1" in call("report", study).out  # it goes on without it
 
 
-@pytest.mark.parametrize("text", ["{", "{}", '{"config": {"no": 1}}', '{"config": 3}', "[]"])
+DEEP = "[" * 100_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{", "{}", '{"config": {"no": 1}}', '{"config": {"target_layer": 5}}', '{"config": 3}', "[]", DEEP],
+)
 def test_a_damaged_run_json_is_named(study, text):
     (study / "runs/plain-1/run.json").write_text(text)
     assert "plain-1/run.json is damaged" in call("evaluate", study, "--run", "plain-1").error
 
 
-def test_a_damaged_result_is_measured_anew(study):
-    path = study / "runs/plain-1/evaluation-test.json"
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        ("evaluation-test.json", b"{"),
+        ("evaluation-test.json", DEEP.encode()),
+        ("evaluation-test.digest", b"\xff"),
+    ],
+)
+def test_a_damaged_result_is_measured_anew(study, name, damage):
+    path = study / "runs/plain-1" / name
     assert call("compare", study, "plain-1", "steered-2").code == 0
-    whole = path.read_text()
-    path.write_text("{")
+    whole = path.read_bytes()
+    path.write_bytes(damage)
     assert call("compare", study, "plain-1", "steered-2").code == 0
-    assert path.read_text() == whole
+    assert path.read_bytes() == whole
+
+
+def test_a_layer_may_be_named_without_the_classifiers_own_prefix(study):
+    words = ("--epochs", 1, "--set", "target_layer=layer3", "--json")
+    assert call("steer", study, *words).json["run"] == "steered-3"
 
 
 def test_damaged_weights_are_named(study):

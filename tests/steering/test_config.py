@@ -20,12 +20,22 @@ from visteer.steering import SteeringConfig
         {"learning_rate": float("inf")},
         {"patience": 0},
         {"seed": -1},
+        {"seed": 2**63},
         {"optimizer": "lion"},
         {"irrelevant": "erase"},
     ],
 )
 def test_values_that_cannot_be_meant_are_refused(change):
     with pytest.raises(ValueError, match=next(iter(change))):
+        SteeringConfig(**change)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"seed": float("nan")}, {"epochs": "1"}, {"epochs": True}, {"target_layer": 5}, {"freeze": (1,)}],
+)
+def test_values_of_another_type_are_refused(change):
+    with pytest.raises(TypeError, match=next(iter(change))):
         SteeringConfig(**change)
 
 

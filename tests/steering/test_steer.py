@@ -352,7 +352,13 @@ def test_a_cut_off_last_line_of_metrics_is_left_out(tmp_path):
     assert RunFolder(tmp_path).history() == ({"epoch": 1},)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[1]"])
+@pytest.mark.parametrize("line", [b"\xff\xfe", b"5", b'{"epoch": {}}', b'{"epoch": "2"}', b"[" * 100_000])
+def test_damaged_metrics_are_left_out(tmp_path, line):
+    (tmp_path / "metrics.jsonl").write_bytes(b'{"epoch": 1}\n' + line + b"\n")
+    assert RunFolder(tmp_path).history() == ({"epoch": 1},)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1]", "[" * 100_000])
 def test_a_damaged_run_is_named(tmp_path, text):
     (tmp_path / "run.json").write_text(text)
     with pytest.raises(VisteerError, match="damaged"):

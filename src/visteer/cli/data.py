@@ -142,7 +142,7 @@ def phantom(
     test: Annotated[int, typer.Option(help="Test pictures.", min=0)] = 200,
     shortcut: Annotated[str, typer.Option(help="caliper, tag, corner or none.")] = "tag",
     image_size: Annotated[int, typer.Option(help="Side in pixels.", min=32)] = 128,
-    seed: Annotated[int, typer.Option(help="Same seed, same pictures.")] = 0,
+    seed: Annotated[int, typer.Option(help="Same seed, same pictures.", min=0)] = 0,
     json: JsonOption = False,
 ) -> None:
     """Draw ultrasound-like pictures with a burnt-in shortcut that tells the class in training and not in the test.

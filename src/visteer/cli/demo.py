@@ -15,6 +15,7 @@ from visteer.data.phantom import generate_phantom
 from visteer.errors import VisteerError
 from visteer.evaluation import EvaluationResult, Figure, evaluate
 from visteer.steering import SteeringConfig, SteeringDataset
+from visteer.steering.config import MAX_SEED
 from visteer.study import (
     Reporting,
     Study,
@@ -46,7 +47,7 @@ def register(app: typer.Typer) -> None:
 def demo(
     out: Annotated[Path, typer.Option(help="The folder to make.")] = Path("visteer-demo"),
     epochs: Annotated[int, typer.Option(help="Of each of the two trainings.", min=1)] = 5,
-    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
+    seed: Annotated[int, typer.Option(help="Of everything random.", min=0, max=MAX_SEED)] = 0,
     json: JsonOption = False,
 ) -> None:
     """Show the whole flow in a few minutes: a classifier that learned a shortcut, and the same one steered.

@@ -13,6 +13,7 @@ from visteer.cli.options import JsonOption, one_of
 from visteer.cli.output import note, print_json, progress_bars, say, show_problems, suggest
 from visteer.data.readers import Layout
 from visteer.data.sample import Problem
+from visteer.steering.config import MAX_SEED
 from visteer.study import BadFiles, OnBad, StudySettings, make_study
 
 NOTES_SHOWN = 10
@@ -39,7 +40,7 @@ def init(
         typer.Option(help="Dotted name of the layer of the maps; default: the last spatial stage."),
     ] = None,
     image_size: Annotated[int, typer.Option(help="Side in pixels.", min=16, max=4096)] = 224,
-    seed: Annotated[int, typer.Option(help="Of the split and of all that follows.")] = 0,
+    seed: Annotated[int, typer.Option(help="Of the split and of all that follows.", min=0, max=MAX_SEED)] = 0,
     on_bad: Annotated[str, typer.Option(help="At files that cannot be used: stop or skip.")] = "stop",
     database: Annotated[
         str, typer.Option(help="SQLAlchemy URL of the edits; a relative SQLite path is in the study.")

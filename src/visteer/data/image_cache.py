@@ -198,7 +198,7 @@ def _read_manifest(folder: Path) -> _Manifest | None:
     """The manifest in `folder`, or None where there is none of this version that can be read."""
     try:
         manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError, ValueError):
+    except (FileNotFoundError, NotADirectoryError, ValueError, RecursionError):
         return None
     keys = {"version", "image_size", "data", "digest", "sources"}
     if not isinstance(manifest, dict) or set(manifest) != keys or manifest["version"] != _VERSION:

@@ -168,7 +168,7 @@ def load_result(folder: Path, name: str) -> EvaluationResult:
         rows = path.with_suffix(".npz").read_bytes()
     except OSError as error:
         raise VisteerError(f"cannot read the evaluation {path}: {error.strerror}; {mend}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise VisteerError(f"{path} is damaged ({error}); {mend}") from error
     if not isinstance(content, dict) or content.get("format") != _FORMAT:
         raise VisteerError(f"{path} is not an evaluation that this version can read; {mend}")

@@ -11,6 +11,7 @@ from typing import Literal, get_args, get_type_hints
 Method = Literal["none", "attention-mse"]
 Irrelevant = Literal["none", "replace", "transplant"]
 Ramp = Literal["constant", "linear"]
+MAX_SEED = 2**63 - 1  # torch takes no more
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class SteeringConfig:
 
     Raises:
         ValueError: a value is out of range or not one of those named.
+        TypeError: a value is of another type than its field.
 
     Example:
         >>> SteeringConfig(gamma=1.0).gamma
@@ -89,14 +91,16 @@ class SteeringConfig:
             value = getattr(self, field.name)
             if allowed and isinstance(allowed[0], str) and value not in allowed:
                 raise ValueError(f"{field.name} must be one of {', '.join(allowed)}, got {value!r}")
+            if not (allowed and isinstance(allowed[0], str)) and not _is_of(value, hints[field.name]):
+                raise TypeError(f"{field.name} is of the wrong kind: {value!r}")
         for name in ("epochs", "batch_size", "accumulate"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         for name in ("gamma", "learning_rate", "momentum", "weight_decay", "warmup_epochs"):
             if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
                 raise ValueError(f"{name} must be a number >= 0, got {getattr(self, name)}")
-        if self.seed < 0:
-            raise ValueError(f"seed must be 0 or more, got {self.seed}")
+        if not 0 <= self.seed <= MAX_SEED:
+            raise ValueError(f"seed must be 0 or more and fit 63 bits, got {self.seed}")
         if self.patience is not None and self.patience < 1:
             raise ValueError(f"patience must be at least 1, got {self.patience}")
 
@@ -147,6 +151,18 @@ class SteeringConfig:
     def gamma_at(self, epoch: float) -> float:
         """The factor of the attention loss after `epoch` epochs."""
         return self.gamma if self.gamma_schedule == "constant" else self.gamma * epoch / self.epochs
+
+
+def _is_of(value: object, hint: object) -> bool:
+    """Whether `value` may stand in a field with the type `hint`; a whole number may stand for any number."""
+    kinds = get_args(hint) or (hint,)
+    if Ellipsis in kinds:
+        return isinstance(value, tuple) and all(isinstance(item, str) for item in value)
+    if isinstance(value, bool):
+        return bool in kinds
+    return any(
+        isinstance(value, (int, float) if kind is float else kind) for kind in kinds if isinstance(kind, type)
+    )
 
 
 PRESETS: Mapping[str, Mapping[str, object]] = {

@@ -63,23 +63,26 @@ class RunFolder:
             description = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise VisteerError(f"{self.folder} is not a run: it has no run.json") from None
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise VisteerError(f"{path} is damaged ({error}); start a new run") from None
         if not isinstance(description, dict):
             raise VisteerError(f"{path} is damaged (not a JSON object); start a new run")
         return description
 
     def history(self) -> tuple[Epoch, ...]:
-        """The rows of metrics.jsonl; a last line cut off by a crash is left out."""
+        """The rows of metrics.jsonl up to the first that is damaged, such as a last line cut off by a crash."""
         path = self.folder / "metrics.jsonl"
         if not path.exists():
             return ()
         rows = []
-        for line in path.read_text(encoding="utf-8").splitlines():
+        for line in path.read_bytes().splitlines():
             try:
-                rows.append(json.loads(line))
-            except ValueError:
+                row = json.loads(line)
+            except (ValueError, RecursionError):
                 break
+            if not isinstance(row, dict) or not all(isinstance(value, int | float) for value in row.values()):
+                break
+            rows.append(row)
         return tuple(rows)
 
     def save_best(self, model: nn.Module, epoch: int) -> None:

@@ -77,6 +77,8 @@ def write_report(
     """
     if path.is_dir():
         raise VisteerError(f"cannot write {path}: it is a folder; name a file in it")
+    if path.exists() and not path.is_file():
+        raise VisteerError(f"cannot write {path}: it is a device or a pipe; name a file")
     if not path.parent.is_dir():
         raise VisteerError(f"cannot write {path}: there is no folder {path.parent}; make it first")
     check_same_layer(study, runs)

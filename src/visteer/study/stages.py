@@ -25,6 +25,7 @@ from visteer.errors import VisteerError
 from visteer.evaluation import Comparison, EvaluationResult, compare, evaluate, load_result, save_result
 from visteer.evaluation.localisation import MAP_SCORES, REGION_THRESHOLD
 from visteer.models import Classifier
+from visteer.models.target_layer import get_layer
 from visteer.steering import RunFolder, SteeringConfig, SteeringDataset, SteeringRun, steer
 from visteer.steering.irrelevant import donor_rows
 from visteer.steering.run_folder import Epoch, digest_data
@@ -297,7 +298,7 @@ def stored_result(
     folder = study.run_folder(run).folder
     measured_on = folder / f"evaluation-{split}.digest"
     digest = digest_data(study.dataset(split))
-    if measured_on.exists() and measured_on.read_text(encoding="utf-8") == digest:
+    if measured_on.exists() and measured_on.read_bytes() == digest.encode():
         with suppress(VisteerError):  # damaged, or of another version: measured anew
             return load_result(folder, f"evaluation-{split}")
     return evaluate_run(study, run, split, progress=progress)
@@ -380,11 +381,16 @@ def _check_selection(config: SteeringConfig, validation: SteeringDataset) -> Non
 def _check_fit(config: SteeringConfig, model: nn.Module, training: SteeringDataset) -> None:
     """Find out before a run is begun that a setting names what the model or the training images have not."""
     modules = dict(model.named_modules())
-    layers = (*config.freeze, *([config.target_layer] if config.target_layer else ()))
-    if unknown := [name for name in layers if name not in modules]:
+    if config.target_layer is not None:
+        get_layer(model, config.target_layer)
+    if unknown := [name for name in config.freeze if name not in modules]:
         raise VisteerError(
             f"the model has no module {unknown[0]!r}; there are {', '.join(list(modules)[1:9])}, ..."
         )
+    if all(
+        name.startswith(tuple(f"{part}." for part in config.freeze)) for name, _ in model.named_parameters()
+    ):
+        raise VisteerError("freeze leaves nothing to train; name fewer modules")
     if config.irrelevant == "transplant" and not len(donor_rows(training)):
         raise VisteerError(
             "no edit of a training image marks a region of at most a quarter of it as irrelevant, so nothing can be "

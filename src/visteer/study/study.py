@@ -33,10 +33,12 @@ from visteer.edits.store import EditStore
 from visteer.errors import VisteerError
 from visteer.models import Classifier, build_classifier
 from visteer.steering import RunFolder, SteeringDataset
+from visteer.steering.config import MAX_SEED
 
 SPLITS: tuple[Split, ...] = get_args(Split)
 FORMAT = 1
 BYTES_A_PIXEL = 3
+MAX_IMAGE_SIZE = 4096
 EntryT = TypeVar("EntryT")
 
 
@@ -164,9 +166,10 @@ class Study:
         """
         url = _database_url(self.folder, self.settings.database)
         file = _database_file(url)
-        if file is not None and not file.exists() and not create:
+        if file is not None and not create and (not file.exists() or not file.stat().st_size):
+            state = "empty" if file.exists() else "gone"
             raise VisteerError(
-                f"{file} with the edits is gone; restore it from a backup, or import the edits again"
+                f"{file} with the edits is {state}; restore it from a backup, or import the edits again"
             )
         return EditStore(url)
 
@@ -289,8 +292,8 @@ def _parse_settings(tables: Mapping[str, object]) -> StudySettings:
         model=_entry(model, "name", str),
         weights=_entry(model, "weights", str),
         layer=_entry(model, "layer", str) if "layer" in model else None,
-        image_size=_entry(model, "image_size", int),
-        seed=_entry(study, "seed", int),
+        image_size=_number(model, "image_size", 1, MAX_IMAGE_SIZE),
+        seed=_number(study, "seed", 0, MAX_SEED),
         database=_entry(study, "database", str),
     )
 
@@ -300,6 +303,14 @@ def _entry(table: Mapping[str, object], name: str, kind: type[EntryT]) -> EntryT
     value = table.get(name)
     if not isinstance(value, kind):
         raise ValueError(f"the entry {name} is {'missing' if value is None else 'of the wrong kind'}")
+    return value
+
+
+def _number(table: Mapping[str, object], name: str, low: int, high: int) -> int:
+    """`table[name]`, which must be a whole number from `low` to `high`."""
+    value = _entry(table, name, int)
+    if isinstance(value, bool) or not low <= value <= high:
+        raise ValueError(f"the entry {name} must be a whole number from {low} to {high}, not {value}")
     return value
 
 
@@ -378,7 +389,12 @@ def _database_url(folder: Path, url: str) -> URL | str:
         raise VisteerError(
             f"the database {url} would be forgotten; give a file, such as sqlite:///visteer.db"
         )
-    return parsed.set(database=str((folder / parsed.database).resolve()))
+    try:
+        return parsed.set(database=str((folder / parsed.database).resolve()))
+    except ValueError:  # a NUL
+        raise VisteerError(
+            f"the database {url!r} is no file name; give one, such as sqlite:///visteer.db"
+        ) from None
 
 
 def _database_file(url: URL | str) -> Path | None:
