@@ -96,7 +96,10 @@ def show_report(report: CatalogueReport) -> None:
     for title, groups in (
         ("Near-duplicates", report.duplicates),
         ("The same picture under two classes: one label is doubtful", report.duplicates_across_classes),
-        ("The same picture in two given splits: a leak", report.duplicates_across_splits),
+        (
+            "The same picture in two given splits, so that the test knows what was trained on",
+            report.duplicates_across_splits,
+        ),
     ):
         if groups:
             print_table(

@@ -10,7 +10,7 @@ import typer
 from visteer.attribution.explain import METHODS
 from visteer.cli.opening import open_study
 from visteer.cli.options import JsonOption, SplitOption, StudyArgument, as_split
-from visteer.cli.output import print_json, progress_bar, say
+from visteer.cli.output import print_json, progress_bar, say, suggest
 from visteer.study import explain_run, finished_runs, save_explanation, save_explanation_sheet
 
 
@@ -49,3 +49,4 @@ def explain(
         return
     say(f"{len(explained.ids)} maps of run {explained.run} ({dead} zero everywhere) in {path}")
     say(f"look at {sheet}")
+    suggest("evaluate", study, "--run", explained.run)

@@ -115,8 +115,9 @@ class Bar:
             note(f"{self._what}: {done} of {total}")
 
     def print_epoch(self, row: Epoch) -> None:
-        """Show the figures of a finished epoch as a line."""
-        figures = [f"{name} {row[name]:.3f}" for name in _SHOWN_FIRST if name in row]
+        """Show the figures of a finished epoch as a line; plain training has no attention loss to show."""
+        shown = [name for name in _SHOWN_FIRST if name in row and (name != "attention_loss" or row[name])]
+        figures = [f"{name} {row[name]:.3f}" for name in shown]
         line = f"epoch {row['epoch']:.0f}: " + ", ".join(figures)
         if self._bar is not None:
             self._bar.console.print(Text(line))
