@@ -441,6 +441,20 @@ def test_the_visteer_command_itself(tmp_path):
     assert len(done.stderr.splitlines()) == 1
 
 
+def test_output_that_cannot_show_every_letter_or_is_closed(tmp_path):
+    for name in ("a", "ü"):
+        (tmp_path / name).mkdir()
+        Image.new("RGB", (9, 9)).save(tmp_path / name / "1.png")
+    code = "import sys; {}; from visteer.cli import main; main()"
+    line = [sys.executable, "-c", code.format("pass"), "data", "check", str(tmp_path)]
+    ascii_only = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=120, env=ascii_only)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "\\xfc" in done.stdout
+    line[2] = code.format("sys.stdout = sys.stderr = None")
+    assert subprocess.run(line, capture_output=True, check=False, timeout=120).returncode == 0
+
+
 def test_pictures_are_checked_without_loading_pytorch(tmp_path):
     for name in ("a", "b"):
         (tmp_path / name).mkdir()

@@ -110,7 +110,7 @@ def test_whatever_changed_is_noticed(samples: list[Sample], tmp_path: Path) -> N
     np.testing.assert_array_equal(before.images, former_pixels)
 
 
-@pytest.mark.parametrize("harm", ["cut", "data gone", "manifest gone", "manifest cut", "other version"])
+@pytest.mark.parametrize("harm", ["cut", "data gone", "manifest gone", "manifest cut", "manifest deep", "other version"])
 def test_an_incomplete_cache_is_refused_and_rebuilt(samples: list[Sample], tmp_path: Path, harm: str) -> None:
     folder = tmp_path / "cache"
     ImageCache.build(samples, folder, 16, read=read)
@@ -123,6 +123,8 @@ def test_an_incomplete_cache_is_refused_and_rebuilt(samples: list[Sample], tmp_p
         manifest.unlink()
     elif harm == "manifest cut":
         os.truncate(manifest, 20)
+    elif harm == "manifest deep":
+        manifest.write_text("[" * 100_000)
     else:
         manifest.write_text(manifest.read_text().replace('"version": 1', '"version": 0'))
     with pytest.raises(VisteerError, match=r"cache: no complete image cache"):

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import pickle
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import save_file
-from torch import nn
+from torch import Tensor, nn
 
 from visteer.errors import VisteerError
 from visteer.models.weights import load_tensors, read_weights
@@ -128,6 +129,16 @@ def test_load_tensors_lists_what_does_not_fit_and_changes_nothing() -> None:
     )
     with pytest.raises(VisteerError, match=r"of another type: bias torch\.int64 for torch\.float32"):
         load_tensors(module, {"weight": torch.zeros(2, 3), "bias": torch.tensor([1, 2])}, "file.pt")
+    assert torch.equal(module.weight, before)
+
+
+@pytest.mark.parametrize("make", [Tensor.to_sparse, lambda tensor: tensor.to("meta")])
+def test_tensors_that_hold_no_plain_numbers_are_refused(make: Callable[[Tensor], Tensor]) -> None:
+    module = nn.Linear(2, 1)
+    before = module.weight.clone()
+    tensors = {"weight": make(torch.ones(1, 2)), "bias": torch.ones(1)}
+    with pytest.raises(VisteerError, match="w.pt does not fit Linear: not plain numbers: weight"):
+        load_tensors(module, tensors, "w.pt")
     assert torch.equal(module.weight, before)
 
 

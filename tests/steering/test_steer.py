@@ -352,6 +352,14 @@ def test_a_cut_off_last_line_of_metrics_is_left_out(tmp_path):
     assert RunFolder(tmp_path).history() == ({"epoch": 1},)
 
 
+def test_what_a_killed_process_was_writing_is_gone_when_the_run_is_finished(tmp_path):
+    folder = RunFolder(tmp_path)
+    folder.start({})
+    (tmp_path / ".state.pt.1.partial").write_bytes(b"x")
+    folder.finish({})
+    assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
+
+
 @pytest.mark.parametrize("line", [b"\xff\xfe", b"5", b'{"epoch": {}}', b'{"epoch": "2"}', b"[" * 100_000])
 def test_damaged_metrics_are_left_out(tmp_path, line):
     (tmp_path / "metrics.jsonl").write_bytes(b'{"epoch": 1}\n' + line + b"\n")

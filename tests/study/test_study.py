@@ -235,6 +235,16 @@ def test_bad_files_stop_before_anything_is_written(pictures, settings, tmp_path)
     assert {p.path.name for p in new.problems if p.severity == "error"} == {"00.png", "01.png"}
 
 
+@pytest.mark.parametrize("which", ["images", "weights", "study"])
+def test_paths_that_are_no_unicode_are_refused_before_anything_is_written(settings, tmp_path, which):
+    odd = tmp_path / "caf\udce9"
+    if which != "study":
+        settings = dataclasses.replace(settings, **{which: odd if which == "images" else str(odd)})
+    with pytest.raises(VisteerError, match=r"udce9' is not UTF-8; rename"):
+        make_study(odd if which == "study" else tmp_path / "s", settings)
+    assert not list(tmp_path.iterdir())
+
+
 def test_making_a_study_does_not_touch_the_random_state(settings, tmp_path):
     import torch
 

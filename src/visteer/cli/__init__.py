@@ -6,6 +6,8 @@ Only the module of the command that is called is imported, since PyTorch takes s
 from __future__ import annotations
 
 import importlib
+import io
+import os
 import sys
 from collections.abc import Sequence
 
@@ -38,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
+    _prepare_streams()
     try:
         build_app(words[0] if words else None)(words, prog_name="visteer")
     except (VisteerError, OSError) as error:
@@ -65,6 +68,16 @@ def build_app(wanted: str | None) -> typer.Typer:
         else:
             app.command(name, help=help_line)(_nothing)
     return app
+
+
+def _prepare_streams() -> None:
+    """Let every name be written, whatever the encoding of the terminal or pipe; a closed stream takes all and keeps none."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - open until the end
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _nothing() -> None:

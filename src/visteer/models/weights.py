@@ -104,8 +104,8 @@ def load_tensors(
     `optional` names may be missing, and so may BatchNorm's counters, which old files lack.
 
     Raises:
-        VisteerError: names are missing or unknown, shapes differ, or integers stand for floats; the line
-            lists them after `source`.
+        VisteerError: names are missing or unknown, shapes differ, integers stand for floats, or a tensor is
+            sparse, quantised or without values; the line lists them after `source`.
     """
     expected = module.state_dict()
     optional = {*optional, *(name for name in expected if name.rpartition(".")[2] == "num_batches_tracked")}
@@ -121,6 +121,11 @@ def load_tensors(
             f"{name} {tensor.dtype} for {expected[name].dtype}"
             for name, tensor in tensors.items()
             if name in expected and tensor.is_floating_point() != expected[name].is_floating_point()
+        ],
+        "not plain numbers": [
+            name
+            for name, tensor in tensors.items()
+            if tensor.is_meta or tensor.is_quantized or tensor.layout != torch.strided
         ],
     }
     if any(faults.values()):

@@ -119,6 +119,8 @@ class RunFolder:
         if self._best.exists():
             self._best.replace(self.model_path)
         self._state.unlink(missing_ok=True)
+        for left in self.folder.glob(".*.partial"):  # by a process that was killed while it wrote
+            left.unlink(missing_ok=True)
 
     def _write_description(self, description: Mapping[str, object]) -> None:
         write_text(self.folder / "run.json", json.dumps(description, indent=2) + "\n")

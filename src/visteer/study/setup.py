@@ -11,6 +11,7 @@ import torch
 
 from visteer.data.duplicates import find_duplicate_groups
 from visteer.data.inspection import check_files, drop_bad
+from visteer.data.names import show_name
 from visteer.data.readers import read_catalogue
 from visteer.data.sample import Problem
 from visteer.data.splits import split_samples
@@ -51,6 +52,7 @@ def make_study(
         BadFiles: some files cannot be used and `on_bad` is "stop".
         VisteerError: the images cannot be read, the model cannot be had, or the folder is taken.
     """
+    _check_names(folder, settings)
     if (folder / "visteer.toml").exists():
         raise VisteerError(f"{folder} holds a study already; choose another folder or delete it")
     catalogue = read_catalogue(
@@ -74,6 +76,16 @@ def make_study(
     splits = split_samples(catalogue.samples, groups, settings.seed)
     study = Study.create(folder, settings, catalogue, splits, groups, _named(progress, "decoding images"))
     return NewStudy(study, problems)
+
+
+def _check_names(folder: Path, settings: StudySettings) -> None:
+    """Refuse paths that are no Unicode text: visteer.toml cannot hold them, and safetensors cannot open them."""
+    paths = (folder.absolute(), settings.images, settings.masks, settings.irrelevant_masks, settings.weights)
+    for path in paths:
+        try:
+            str(path).encode()
+        except UnicodeEncodeError:
+            raise VisteerError(f"{show_name(str(path))} is not UTF-8; rename the folder or file") from None
 
 
 def _check_model(settings: StudySettings, classes: tuple[str, ...]) -> None:
