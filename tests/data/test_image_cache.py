@@ -110,7 +110,9 @@ def test_whatever_changed_is_noticed(samples: list[Sample], tmp_path: Path) -> N
     np.testing.assert_array_equal(before.images, former_pixels)
 
 
-@pytest.mark.parametrize("harm", ["cut", "data gone", "manifest gone", "manifest cut", "manifest deep", "other version"])
+@pytest.mark.parametrize(
+    "harm", ["cut", "data gone", "manifest gone", "manifest cut", "manifest deep", "other version"]
+)
 def test_an_incomplete_cache_is_refused_and_rebuilt(samples: list[Sample], tmp_path: Path, harm: str) -> None:
     folder = tmp_path / "cache"
     ImageCache.build(samples, folder, 16, read=read)

@@ -285,6 +285,7 @@ def test_every_bad_file_is_named_at_once(tmp_path: Path, make_edit: MakeEdit) ->
         {"image": "a\0b"},
         {"time": "2026-01-01T00:00:00"},
         {"time": 5},
+        {"time": "9999-12-31T23:59:59-23:59"},
         {"revision": -1},
         {"revision": "1"},
     ],
@@ -295,6 +296,16 @@ def test_damaged_metadata(tmp_path: Path, make_edit: MakeEdit, change: dict[str,
     assert bad.path.name == "meta.importance.png"
     assert "damaged metadata" in bad.what
     assert len(bad.what) < 400
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+@pytest.mark.parametrize("name", ["a.importance.png", "b.trust.png"])
+def test_a_pipe_is_named_and_not_waited_for(tmp_path: Path, make_edit: MakeEdit, name: str) -> None:
+    export_png({"b": make_edit()}, tmp_path)
+    (tmp_path / name).unlink(missing_ok=True)
+    os.mkfifo(tmp_path / name)
+    (bad,) = scan_png(tmp_path).bad
+    assert (bad.path.name, bad.what) == (name, "is no regular file; remove it")
 
 
 def test_one_image_in_two_files(tmp_path: Path, make_edit: MakeEdit) -> None:

@@ -137,7 +137,7 @@ def test_tensors_that_hold_no_plain_numbers_are_refused(make: Callable[[Tensor],
     module = nn.Linear(2, 1)
     before = module.weight.clone()
     tensors = {"weight": make(torch.ones(1, 2)), "bias": torch.ones(1)}
-    with pytest.raises(VisteerError, match="w.pt does not fit Linear: not plain numbers: weight"):
+    with pytest.raises(VisteerError, match=r"w\.pt does not fit Linear: not plain numbers: weight"):
         load_tensors(module, tensors, "w.pt")
     assert torch.equal(module.weight, before)
 

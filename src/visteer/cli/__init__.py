@@ -10,6 +10,7 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import typer
 
@@ -71,11 +72,11 @@ def build_app(wanted: str | None) -> typer.Typer:
 
 
 def _prepare_streams() -> None:
-    """Let every name be written, whatever the encoding of the terminal or pipe; a closed stream takes all and keeps none."""
+    """Let every name be written, whatever the encoding of the stream; a closed one takes all and keeps nothing."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - open until the end
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - open until the end
         elif isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 

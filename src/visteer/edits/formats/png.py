@@ -269,7 +269,7 @@ def _with_metadata(path: Path, drawn: MapEdit, text: str) -> tuple[str, MapEdit]
         )
         check_text("image id", found["image"])
         unchanged = found["digest"] == exported.digest
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise _BadPngError(
             path, f"has damaged metadata ({type(error).__name__}: {error}); export it again"
         ) from error
@@ -277,6 +277,8 @@ def _with_metadata(path: Path, drawn: MapEdit, text: str) -> tuple[str, MapEdit]
 
 
 def _read_grey(path: Path) -> _Picture:
+    if path.exists() and not path.is_file():  # a pipe would be waited for without end
+        raise _BadPngError(path, "is no regular file; remove it")
     try:
         with path.open("rb") as file:
             _check_header(path, file.read(24))
