@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from sqlalchemy import create_engine, text
 
 from visteer.edits.map_edit import MapEdit
-from visteer.edits.store import EditConflict, EditStore
+from visteer.edits.store import EditConflict, EditStore, RevisionNote, StrokeConflict, VerdictNote
+from visteer.edits.verdict import Verdict
 from visteer.errors import VisteerError
 
 WORKER = Path(__file__).parent / "store_worker.py"
@@ -37,7 +38,8 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         pytest.skip("no PostgreSQL: set VISTEER_TEST_POSTGRES to the URL of an empty database")
     engine = create_engine(found)
     with engine.begin() as connection:
-        connection.execute(text("DROP TABLE IF EXISTS edit_revisions, images, visteer_schema CASCADE"))
+        tables = "edit_strokes, verdicts, edit_revisions, images, visteer_schema"
+        connection.execute(text(f"DROP TABLE IF EXISTS {tables} CASCADE"))
         connection.execute(text("DROP FUNCTION IF EXISTS visteer_append_only CASCADE"))
     engine.dispose()
     yield found
@@ -139,12 +141,13 @@ def test_append_many_is_all_or_nothing(store: EditStore, make_edit: MakeEdit, ba
     assert store.count() == 0
 
 
-@pytest.mark.parametrize("table", ["images", "edit_revisions"])
+@pytest.mark.parametrize("table", ["images", "edit_revisions", "verdicts", "edit_strokes"])
 @pytest.mark.parametrize("action", ["DELETE FROM {}", "UPDATE {} SET id = 7"])
 def test_the_database_itself_refuses_changes(
     store: EditStore, url: str, make_edit: MakeEdit, table: str, action: str
 ) -> None:
-    store.append("a.png", make_edit())
+    store.append("a.png", make_edit(), stroke="1")
+    store.judge("a.png", Verdict("skip", "Ada"))
     engine = create_engine(url)
     with pytest.raises(Exception, match=f"{table} is append-only"), engine.begin() as connection:
         connection.execute(text(action.format(table)))
@@ -355,3 +358,79 @@ def test_a_database_that_stays_locked(tmp_path: Path, make_edit: MakeEdit) -> No
         other.execute("ROLLBACK")
         other.close()
         assert store.append("a.png", make_edit()) == 1
+
+
+def test_a_stroke_that_is_sent_twice_is_stored_once(store: EditStore, make_edit: MakeEdit) -> None:
+    assert store.append("a.png", make_edit(1), based_on=0, stroke="s1") == 1
+    assert store.append("a.png", make_edit(2), based_on=1, stroke="s2") == 2
+    assert store.append("a.png", make_edit(1), based_on=0, stroke="s1") == 1
+    assert store.append("b.png", make_edit(1), based_on=0, stroke="s1") == 1
+    assert store.count() == 3
+
+
+def test_a_stroke_s_name_is_not_taken_for_another_raster(store: EditStore, make_edit: MakeEdit) -> None:
+    store.append("a.png", make_edit(1), stroke="s1")
+    with pytest.raises(StrokeConflict, match=r"a\.png: the stroke s1 is revision 1 already"):
+        store.append("a.png", make_edit(2), based_on=1, stroke="s1")
+    with pytest.raises(EditConflict):
+        store.append("a.png", make_edit(2), based_on=0, stroke="s2")
+    for bad in ("", "x" * 65, "a\0"):
+        with pytest.raises(ValueError, match="stroke"):
+            store.append("a.png", make_edit(2), stroke=bad)
+    assert store.count() == 1
+    assert store.append("a.png", make_edit(2), based_on=1, stroke="s2") == 2  # the conflict took no name
+
+
+def test_verdicts_come_back_in_order_with_the_revision_they_were_said_of(
+    store: EditStore, url: str, make_edit: MakeEdit
+) -> None:
+    first = Verdict("unreasonable", "Ada", "plain-1", "looks at the ruler\nonly")
+    assert store.judge("a.png", first) == 0
+    assert store.image_ids() == ()  # a verdict alone is no edit
+    store.append("a.png", make_edit(1))
+    assert store.judge("a.png", Verdict("reasonable", "Eve")) == 1
+    assert store.judge("a.png", Verdict("nothing", "Eve"), make_edit(2)) == 2
+    with EditStore(url) as again:
+        found = again.verdicts("a.png")
+        assert [(v.kind, v.author, v.run, v.revision) for v in found] == [
+            ("unreasonable", "Ada", "plain-1", 0),
+            ("reasonable", "Eve", None, 1),
+            ("nothing", "Eve", None, 2),
+        ]
+        assert found[0] == first
+        assert again.get("a.png", 2) == replace(make_edit(2), revision=2)
+        assert again.verdicts("b.png") == ()
+
+
+def test_a_failed_verdict_leaves_no_edit(store: EditStore, make_edit: MakeEdit) -> None:
+    with pytest.raises(AttributeError):
+        store.judge("a.png", None, make_edit())  # type: ignore[arg-type]
+    assert store.count() == 0
+    assert store.verdicts("a.png") == ()
+
+
+@pytest.mark.parametrize("bad", [("maybe", "Ada"), ("skip", " "), ("skip", "a\0")])
+def test_no_verdict_that_cannot_be_meant(bad: tuple[str, str]) -> None:
+    with pytest.raises(ValueError, match=r"verdict is one of|author"):
+        Verdict(*bad)  # type: ignore[arg-type]
+
+
+def test_the_notes_tell_what_is_new_since_the_last_look(store: EditStore, make_edit: MakeEdit) -> None:
+    store.append("a.png", make_edit(1))
+    store.append("b.png", make_edit(2, "Eve"))
+    edits = store.revision_notes()
+    assert [(note.image_id, note.revision, note.author) for note in edits] == [
+        ("a.png", 1, "Ada"),
+        ("b.png", 1, "Eve"),
+    ]
+    edit = make_edit(3)
+    store.append("a.png", edit)
+    (new,) = store.revision_notes(after=edits[-1].row)
+    assert new == RevisionNote(new.row, "a.png", 2, "Ada", edit.time, "drawn", edit.comment)
+    assert [note.revision for note in store.revision_notes(image_id="a.png")] == [1, 2]
+    assert store.verdict_notes() == ()
+    verdict = Verdict("skip", "Ada")
+    store.judge("c.png", verdict)
+    (said,) = store.verdict_notes()
+    assert said == VerdictNote(said.row, "c.png", verdict)
+    assert store.verdict_notes(after=said.row) == ()

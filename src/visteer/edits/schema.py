@@ -1,4 +1,4 @@
-"""The tables that hold edits, and the step that brings a database to them.
+"""The tables that hold edits and verdicts, and the step that brings a database to them.
 
 A change here needs a new file in `migrations/versions`; a test compares the two.
 """
@@ -34,6 +34,7 @@ from visteer.errors import VisteerError
 
 VERSION_TABLE = "visteer_schema"
 MAX_ID_LENGTH = 1024
+MAX_STROKE_LENGTH = 64
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -84,6 +85,31 @@ edit_revisions = Table(
     Column("digest", String(64), nullable=False),
     UniqueConstraint("image", "revision", name="uq_edit_revisions_image_revision"),
     CheckConstraint("revision >= 1", name="ck_edit_revisions_revision"),
+)
+
+# One row a verdict, never changed. `revision` is the image's latest edit at that time, 0 for none.
+verdicts = Table(
+    "verdicts",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("image", Integer, ForeignKey("images.id", name="fk_verdicts_image"), nullable=False),
+    Column("author", Text, nullable=False),
+    Column("time", UtcDateTime, nullable=False),
+    Column("run", Text, nullable=True),
+    Column("verdict", String(32), nullable=False),
+    Column("comment", Text, nullable=False),
+    Column("revision", Integer, nullable=False),
+)
+
+# One row a revision that came with the name of a stroke, so that a stroke that is sent twice is stored once.
+edit_strokes = Table(
+    "edit_strokes",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("image", Integer, ForeignKey("images.id", name="fk_edit_strokes_image"), nullable=False),
+    Column("stroke", String(MAX_STROKE_LENGTH), nullable=False),
+    Column("revision", Integer, nullable=False),
+    UniqueConstraint("image", "stroke", name="uq_edit_strokes_image_stroke"),
 )
 
 

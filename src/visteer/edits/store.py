@@ -7,6 +7,8 @@ import time
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -34,11 +36,15 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModu
 from visteer.edits.map_edit import MapEdit, check_text, from_steps
 from visteer.edits.schema import (
     MAX_ID_LENGTH,
+    MAX_STROKE_LENGTH,
     edit_revisions,
+    edit_strokes,
     images,
     schema_is_current,
     upgrade_schema,
+    verdicts,
 )
+from visteer.edits.verdict import Verdict, VerdictKind
 from visteer.errors import VisteerError
 
 BUSY_SECONDS = 30
@@ -56,6 +62,36 @@ class EditConflict(VisteerError):
         self.image_id = image_id
         self.based_on = based_on
         self.latest = latest
+
+
+class StoreFailure(VisteerError):
+    """The database itself failed: gone, locked, damaged, full or read-only. Nothing was stored."""
+
+
+class StrokeConflict(VisteerError):
+    """The name of a stroke was used before for another raster of the same image; nothing is stored."""
+
+
+@dataclass(frozen=True)
+class RevisionNote:
+    """What is known of a revision without its raster. `row` counts the revisions of all images upwards."""
+
+    row: int
+    image_id: str
+    revision: int
+    author: str
+    time: datetime
+    source: str
+    comment: str
+
+
+@dataclass(frozen=True)
+class VerdictNote:
+    """A verdict and its image. `row` counts the verdicts of all images upwards."""
+
+    row: int
+    image_id: str
+    verdict: Verdict
 
 
 class EditStore:
@@ -113,24 +149,48 @@ class EditStore:
         """Close all connections."""
         self._engine.dispose()
 
-    def append(self, image_id: str, edit: MapEdit, *, based_on: int | None = None) -> int:
+    def append(
+        self, image_id: str, edit: MapEdit, *, based_on: int | None = None, stroke: str | None = None
+    ) -> int:
         """Store `edit` as the next revision of an image.
 
         Arguments:
             image_id: the image, up to 1024 characters.
             edit: its own `revision` is ignored.
             based_on: the revision that its author started from (0: none). Default: not checked.
+            stroke: a name that the sender made up, up to 64 characters. If the image has a revision of this name,
+                nothing is stored and its number is returned, so that an edit may safely be sent twice.
 
         Returns:
             The new revision's number. The edit is on disk.
 
         Raises:
             EditConflict: `based_on` is not the latest revision; nothing is stored.
-            ValueError: the image id is empty, too long, or no text a database can hold.
+            StrokeConflict: the revision of the name `stroke` has another raster; nothing is stored.
+            ValueError: the image id or the stroke is empty, too long, or no text a database can hold.
         """
         _check_id(image_id)
+        if stroke is None:
+            with self._writing() as connection:
+                return _append(connection, {image_id: edit}, based_on)[image_id]
+        check_text("stroke", stroke)
+        if not 1 <= len(stroke) <= MAX_STROKE_LENGTH:
+            raise ValueError(f"a stroke needs 1 to {MAX_STROKE_LENGTH} characters, got {len(stroke)}")
         with self._writing() as connection:
-            return _append(connection, {image_id: edit}, based_on)[image_id]
+            image = _lock_images(connection, [image_id])[image_id]
+            known = _revision_of_stroke(connection, image, stroke)
+            if known is not None:
+                revision, digest = known
+                if digest != edit.digest:
+                    raise StrokeConflict(
+                        f"{image_id}: the stroke {stroke} is revision {revision} already and looks different; "
+                        "send the edit under a new name"
+                    )
+                return revision
+            revision = _append(connection, {image_id: edit}, based_on)[image_id]
+            named = {"image": image, "stroke": stroke, "revision": revision}
+            connection.execute(insert(edit_strokes).values(named))
+            return revision
 
     def append_many(self, edits: Mapping[str, MapEdit]) -> dict[str, int]:
         """Store one edit an image in a single transaction: all of them or, after an error, none.
@@ -183,10 +243,62 @@ class EditStore:
             return edit
         raise VisteerError(f"{image_id} has no edit with revision {revision} in {self._name}")
 
+    def judge(self, image_id: str, verdict: Verdict, edit: MapEdit | None = None) -> int:
+        """Store a verdict on an image, after `edit` as its next revision where one is given: both or neither.
+
+        Returns:
+            The image's latest revision, 0 for none. The verdict is on disk.
+
+        Raises:
+            ValueError: the image id is empty, too long, or no text a database can hold.
+        """
+        _check_id(image_id)
+        with self._writing() as connection:
+            image = _lock_images(connection, [image_id])[image_id]
+            if edit is not None:
+                _append(connection, {image_id: edit})
+            newest = select(func.max(edit_revisions.c.revision)).where(edit_revisions.c.image == image)
+            revision = connection.execute(newest).scalar() or 0
+            values = {
+                "image": image,
+                "author": verdict.author,
+                "time": verdict.time,
+                "run": verdict.run,
+                "verdict": verdict.kind,
+                "comment": verdict.comment,
+                "revision": revision,
+            }
+            connection.execute(insert(verdicts).values(values))
+        return revision
+
+    def verdicts(self, image_id: str) -> tuple[Verdict, ...]:
+        """All verdicts on an image, oldest first."""
+        query = _VERDICTS.where(images.c.name == image_id).order_by(verdicts.c.id)
+        with self._reading() as connection:
+            return tuple(_to_verdict(row) for row in connection.execute(query))
+
+    def verdict_notes(self, after: int = 0) -> tuple[VerdictNote, ...]:
+        """The verdicts on all images with a row above `after`, oldest first: what is new since the last look."""
+        query = _VERDICTS.where(verdicts.c.id > after).order_by(verdicts.c.id)
+        with self._reading() as connection:
+            return tuple(VerdictNote(row.id, row.name, _to_verdict(row)) for row in connection.execute(query))
+
+    def revision_notes(self, after: int = 0, image_id: str | None = None) -> tuple[RevisionNote, ...]:
+        """The revisions with a row above `after`, of all images or of one, oldest first; no raster is read."""
+        query = _NOTES.where(edit_revisions.c.id > after).order_by(edit_revisions.c.id)
+        if image_id is not None:
+            query = query.where(images.c.name == image_id)
+        with self._reading() as connection:
+            return tuple(
+                RevisionNote(row.id, row.name, row.revision, row.author, row.time, row.source, row.comment)
+                for row in connection.execute(query)
+            )
+
     def image_ids(self) -> tuple[str, ...]:
         """Name every image that has an edit, sorted."""
+        edited = select(images.c.name).where(images.c.id.in_(select(edit_revisions.c.image)))
         with self._reading() as connection:
-            return tuple(sorted(connection.execute(select(images.c.name)).scalars()))
+            return tuple(sorted(connection.execute(edited).scalars()))
 
     def count(self) -> int:
         """Count the revisions of all images."""
@@ -250,7 +362,7 @@ class EditStore:
         except (TypeError, ValueError, zlib.error):
             damaged = True
         if damaged:
-            raise VisteerError(
+            raise StoreFailure(
                 f"{self._name} is damaged: revision {row.revision} of {row.name} does not match its digest; "
                 "restore the database from a backup"
             )
@@ -261,9 +373,9 @@ class EditStore:
         try:
             yield
         except DBAPIError as error:
-            raise VisteerError(self._explain(_first_line(error.orig or error))) from error
+            raise StoreFailure(self._explain(_first_line(error.orig or error))) from error
         except sqlite3.Error as error:  # while connecting, before SQLAlchemy wraps errors
-            raise VisteerError(self._explain(_first_line(error))) from error
+            raise StoreFailure(self._explain(_first_line(error))) from error
         except CommandError as error:
             raise VisteerError(f"cannot upgrade {self._name}: {_first_line(error)}") from error
 
@@ -287,6 +399,15 @@ class EditStore:
 _REVISIONS = select(images.c.name, *[c for c in edit_revisions.c if c.name not in {"id", "image"}]).join_from(
     images, edit_revisions
 )
+
+# Every column of a revision but its raster.
+_NOTES = select(
+    images.c.name,
+    *[edit_revisions.c[name] for name in ("id", "revision", "author", "time", "source", "comment")],
+).join_from(images, edit_revisions)
+
+# Every column of a verdict with its image's id; `_to_verdict` reads it.
+_VERDICTS = select(images.c.name, *[c for c in verdicts.c if c.name != "image"]).join_from(images, verdicts)
 
 
 def _parse(url: str | URL | Path) -> URL:
@@ -402,6 +523,26 @@ def _make_missing(connection: Connection, names: list[str]) -> bool:
         except IntegrityError:
             return False
     return True
+
+
+def _revision_of_stroke(connection: Connection, image: int, stroke: str) -> tuple[int, str] | None:
+    """Number and digest of the revision that came under the name `stroke`."""
+    query = (
+        select(edit_revisions.c.revision, edit_revisions.c.digest)
+        .join(
+            edit_strokes,
+            (edit_strokes.c.image == edit_revisions.c.image)
+            & (edit_strokes.c.revision == edit_revisions.c.revision),
+        )
+        .where(edit_strokes.c.image == image, edit_strokes.c.stroke == stroke)
+    )
+    found = connection.execute(query).one_or_none()
+    return None if found is None else (found.revision, found.digest)
+
+
+def _to_verdict(row: Row[Any]) -> Verdict:
+    kind: VerdictKind = row.verdict
+    return Verdict(kind, row.author, row.run, row.comment, row.time, row.revision)
 
 
 def _to_row(image: int, revision: int, edit: MapEdit) -> dict[str, Any]:
