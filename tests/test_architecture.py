@@ -18,6 +18,7 @@ STAGES = (
     ("evaluation",),
     ("report",),
     ("study",),
+    ("server",),
     ("cli",),
 )
 POSITION = {name: position for position, stage in enumerate(STAGES) for name in stage}

@@ -1,0 +1,102 @@
+"""What the routes work on: the study, its store, and what is kept in memory of both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from threading import Lock, Semaphore
+from typing import Annotated
+
+from fastapi import Depends, HTTPException, Request
+
+from visteer.edits.store import EditStore
+from visteer.errors import VisteerError
+from visteer.server.catalogue import Catalogue
+from visteer.server.maps import Maps
+from visteer.server.pictures import Pictures
+from visteer.study import Study, finished_runs
+from visteer.study.study import StudySample
+
+SAVING_AT_ONCE = 2
+
+
+class RelevanceMemory:
+    """Whether a revision has a relevant cell, remembered: a revision never changes, and reading one takes time."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, int], bool] = {}
+        self._lock = Lock()
+
+    def of(self, store: EditStore, image_id: str, revision: int) -> bool:
+        """The answer for one revision."""
+        with self._lock:
+            known = self._known.get((image_id, revision))
+        if known is None:
+            known = store.get(image_id, revision).has_relevant
+            with self._lock:
+                self._known[image_id, revision] = known
+        return known
+
+
+@dataclass(frozen=True, eq=False)
+class Editor:
+    """One study as served. `author` makes the edits; `run` is shown first, None takes the latest finished one."""
+
+    study: Study
+    store: EditStore
+    catalogue: Catalogue
+    maps: Maps
+    pictures: Pictures
+    author: str
+    run: str | None = None
+    saving: Semaphore = field(default_factory=lambda: Semaphore(SAVING_AT_ONCE))
+    relevance: RelevanceMemory = field(default_factory=RelevanceMemory)
+
+    @classmethod
+    def open(cls, study: Study, author: str, run: str | None = None) -> Editor:
+        """Open the store of `study` and all that is made from it.
+
+        Raises:
+            VisteerError: the database cannot be opened.
+        """
+        store = study.open_edits(create=True)
+        maps = Maps(study)
+        return cls(study, store, Catalogue(study, store, maps), maps, Pictures(study), author, run)
+
+    def sample(self, key: int) -> StudySample:
+        """The image `key`, or 404."""
+        count = len(self.study.samples)
+        if not 0 <= key < count:
+            raise HTTPException(404, f"there is no image {key}; the study has {count}, counted from 0")
+        return self.study.samples[key]
+
+    def label(self, class_name: str | None) -> int | None:
+        """The label of a class, or 422."""
+        if class_name is None:
+            return None
+        if class_name not in self.study.class_names:
+            raise HTTPException(422, "there is no such class; GET /api/study lists them")
+        return self.study.class_names.index(class_name)
+
+    def finished_runs(self) -> tuple[str, ...]:
+        """The ids of the finished runs, oldest first; none where there is none."""
+        try:
+            return finished_runs(self.study)
+        except VisteerError:
+            return ()
+
+    def chosen_run(self, run: str | None) -> str | None:
+        """`run`, or the default one; None where no run is finished; 404 where there is no such run."""
+        there = self.finished_runs()
+        if run is not None and run not in there:
+            raise HTTPException(404, "there is no such finished run; GET /api/study lists them")
+        if run is None and self.run in there:
+            return self.run
+        return run or (there[-1] if there else None)
+
+
+def _editor(request: Request) -> Editor:
+    editor: Editor = request.app.state.editor
+    return editor
+
+
+Served = Annotated[Editor, Depends(_editor)]

@@ -1,0 +1,175 @@
+"""What the editor's server and its page say to each other, as JSON."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from visteer.data.sample import Split
+from visteer.edits.verdict import VerdictKind
+
+StateName = Literal["none", "edited", "accepted", "nothing", "skipped"]
+GroupName = Literal[
+    "right_reasonable",
+    "right_unreasonable",
+    "right_unjudged",
+    "wrong_reasonable",
+    "wrong_unreasonable",
+    "wrong_unjudged",
+]
+SortName = Literal["queue", "misalignment", "confidence", "class", "state", "name"]
+OrderName = Literal["asc", "desc"]
+
+MAX_COMMENT = 4000
+MAX_REVISION = 2**31 - 1
+
+
+class Message(BaseModel):
+    """Base of all: nothing unknown is taken in."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class ErrorMessage(Message):
+    """What is wrong, and how to mend it, in one line."""
+
+    detail: str
+
+
+class ConflictMessage(ErrorMessage):
+    """Somebody else saved first; nothing was stored. `latest` is the revision to look at, by `author`."""
+
+    latest: int
+    author: str | None
+
+
+class RunMessage(Message):
+    """A finished run."""
+
+    id: str
+    kind: str
+
+
+class StudyMessage(Message):
+    """The study, and the defaults of this server. `unpainted` is what a cell means that nobody painted."""
+
+    name: str
+    classes: list[str]
+    image_size: int
+    runs: list[RunMessage]
+    run: str | None
+    author: str
+    unpainted: Literal["unknown", "irrelevant"]
+    methods: list[str]
+    splits: list[Split]
+    count: int
+
+
+class Item(Message):
+    """One image of the list, under the run that was asked for. `class` and `predicted` are names of classes."""
+
+    key: int
+    id: str
+    split: Split
+    label: int
+    class_: str = Field(serialization_alias="class")
+    predicted: str | None
+    confidence: float | None
+    right: bool | None
+    reasonable: bool | None
+    misalignment: float | None
+    state: StateName
+    revision: int
+    author: str | None
+
+
+class Counts(Message):
+    """Images by prediction and judgement; images without a prediction are in none."""
+
+    right_reasonable: int
+    right_unreasonable: int
+    right_unjudged: int
+    wrong_reasonable: int
+    wrong_unreasonable: int
+    wrong_unjudged: int
+
+
+class States(Message):
+    """Images by what was last done to them."""
+
+    none: int
+    edited: int
+    accepted: int
+    nothing: int
+    skipped: int
+
+
+class ListMessage(Message):
+    """A part of the list. `counts` are under all filters but `group`, `states` under all but `state`."""
+
+    total: int
+    counts: Counts
+    states: States
+    items: list[Item]
+
+
+class Probability(Message):
+    """The run's probability of one class."""
+
+    class_: str = Field(serialization_alias="class")
+    p: float
+
+
+class ImageMessage(Item):
+    """One image. `width` and `height` are those of the picture as served; `verdict` is the latest one."""
+
+    width: int
+    height: int
+    probabilities: list[Probability]
+    verdict: VerdictKind | None
+    comment: str
+
+
+class MapMessage(Message):
+    """A map in 0 to 1: `values` is base64 of float32, little-endian, row by row. `dead`: it was zero everywhere."""
+
+    height: int
+    width: int
+    values: str
+    dead: bool
+    method: str
+    class_: str = Field(serialization_alias="class")
+
+
+class RevisionMessage(Message):
+    """The number under which an edit is on disk."""
+
+    revision: int
+
+
+class HistoryEntry(Message):
+    """One revision of an image."""
+
+    revision: int
+    author: str
+    time: datetime
+    source: str
+    comment: str
+    has_relevant: bool
+
+
+class RestoreMessage(Message):
+    """Take `revision` again, if `based_on` is still the latest."""
+
+    revision: int = Field(ge=1, le=MAX_REVISION)
+    based_on: int = Field(ge=0, le=MAX_REVISION)
+
+
+class VerdictMessage(Message):
+    """A judgement of the map of `run`, without drawing."""
+
+    verdict: VerdictKind
+    run: str | None = Field(default=None, max_length=200)
+    comment: str = Field(default="", max_length=MAX_COMMENT)
