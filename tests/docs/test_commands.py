@@ -57,7 +57,7 @@ def test_a_section_lists_the_options_with_their_defaults(name):
     assert set(listed) == set(options)
     for option, default in listed.items():
         parameter = options[option]
-        if option == "--json" or (parameter.default is None and not parameter.required):
+        if parameter.default is False or (parameter.default is None and not parameter.required):
             expected = ""
         else:
             expected = "required" if parameter.required else str(parameter.default)

@@ -21,6 +21,7 @@ COMMANDS = {
     "init": "Make a study from a folder of images.",
     "train": "Train the study's classifier plainly.",
     "explain": "See what a run looks at.",
+    "edit": "See and correct maps in the browser.",
     "import": "Take in edits: masks, boxes or pictures.",
     "export": "Write the latest edits as pictures.",
     "steer": "Train towards the edited maps.",
