@@ -12,6 +12,7 @@ import pytest
 from tests.cli.command_line import call
 from tests.server.process import browser, running
 from tests.server.serving import edit_bytes
+from visteer.server.serving import OWN_PORTS, listen_at_own_port
 
 NOT_WINDOWS = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 
@@ -27,9 +28,9 @@ def test_what_is_acknowledged_is_there_after_a_kill_and_the_session_goes_on(stud
             assert saved.json() == {"revision": 1}
             cookies = ada.cookies
         assert process.wait() == -signal.SIGKILL
-    port = int(url.partition("/?")[0].rpartition(":")[2])
-    with running(static, study.folder, "--port", port) as (_, again), browser(again, cookies) as ada:
+    with running(static, study.folder) as (_, again), browser(again, cookies) as ada:
         assert again != url
+        assert again.partition("/?")[0] == url.partition("/?")[0]  # where the browser keeps its journal
         assert ada.get(url).status_code == 401  # its token was that of the server before
         found = ada.get("/api/images/3/edit")
         assert (found.status_code, found.content, found.headers["etag"]) == (200, body, '"1"')
@@ -69,6 +70,19 @@ def test_a_slow_or_broken_request_does_not_stop_the_others(study, static):
                 "Host": "evil.example",
             }
             assert httpx.get(f"http://{host}:{port}/", headers=upgrade, trust_env=False).status_code == 400
+
+
+def test_a_study_s_own_port_is_its_own_and_a_second_server_takes_another(tmp_path):
+    ports = []
+    for secret in (b"a", b"a", b"b"):
+        with (
+            listen_at_own_port("127.0.0.1", secret) as first,
+            listen_at_own_port("127.0.0.1", secret) as second,
+        ):
+            ports.append(first.getsockname()[1])
+            assert second.getsockname()[1] != ports[-1]
+    assert ports[0] == ports[1] != ports[2]
+    assert set(ports) <= set(OWN_PORTS)
 
 
 def test_a_port_that_is_taken_is_one_line(study, static, monkeypatch):

@@ -178,7 +178,7 @@ def test_a_picture_is_the_original_upright_and_never_too_large(serve, study, pic
 def test_a_picture_is_not_sent_twice(client):
     first = client.get("/api/images/0/picture")
     tag = first.headers["etag"]
-    assert first.headers["cache-control"] == "private, max-age=3600"
+    assert first.headers["cache-control"] == "private, max-age=0, must-revalidate"
     again = client.get("/api/images/0/picture", headers={"If-None-Match": tag})
     assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
     other = client.get("/api/images/1/picture", headers={"If-None-Match": tag})

@@ -17,7 +17,8 @@ from visteer.cli.output import note, print_json, say
 from visteer.server.app import create_app
 from visteer.server.gate import allowed_hosts
 from visteer.server.routes.page import STATIC, check_page
-from visteer.server.serving import is_local, link, listen, serve
+from visteer.server.serving import is_local, link, listen, listen_at_own_port, serve
+from visteer.server.sessions import session_secret
 from visteer.study import Study, load_run
 from visteer.study.study import SPLITS
 
@@ -35,7 +36,7 @@ def edit(
     author: Annotated[
         str | None, typer.Option(metavar="NAME", help="Who edits. Default: your name on this machine.")
     ] = None,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 0,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes the study's own, or a free one.")] = 0,
     host: Annotated[
         str, typer.Option(metavar="NAME", help="Where to listen. Others can reach any but the default.")
     ] = "127.0.0.1",
@@ -53,7 +54,7 @@ def edit(
     if run is not None:
         load_run(opened, run)
     token = secrets.token_urlsafe(32)
-    listening = listen(host, port)
+    listening = listen(host, port) if port else listen_at_own_port(host, session_secret(opened.folder))
     try:
         bound = listening.getsockname()[1]
         app = create_app(

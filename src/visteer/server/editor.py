@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from threading import Lock, Semaphore
+from threading import Lock
 from typing import Annotated
 
+from anyio import CapacityLimiter
 from fastapi import Depends, HTTPException, Request
 
 from visteer.edits.store import EditStore
@@ -17,6 +18,7 @@ from visteer.study import Study, finished_runs
 from visteer.study.study import StudySample
 
 SAVING_AT_ONCE = 2
+MAPPING_AT_ONCE = 4
 
 
 class RelevanceMemory:
@@ -39,7 +41,10 @@ class RelevanceMemory:
 
 @dataclass(frozen=True, eq=False)
 class Editor:
-    """One study as served. `author` makes the edits; `run` is shown first, None takes the latest finished one."""
+    """One study as served. `author` makes the edits; `run` is shown first, None takes the latest finished one.
+
+    `saving` and `mapping` give these two threads of their own, so that no save waits behind maps that are computed.
+    """
 
     study: Study
     store: EditStore
@@ -48,7 +53,8 @@ class Editor:
     pictures: Pictures
     author: str
     run: str | None = None
-    saving: Semaphore = field(default_factory=lambda: Semaphore(SAVING_AT_ONCE))
+    saving: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(SAVING_AT_ONCE))
+    mapping: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(MAPPING_AT_ONCE))
     relevance: RelevanceMemory = field(default_factory=RelevanceMemory)
 
     @classmethod

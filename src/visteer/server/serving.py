@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import ipaddress
 import os
 import socket
@@ -13,6 +14,7 @@ from fastapi import FastAPI
 from visteer.errors import VisteerError
 
 MAX_CONNECTIONS = 100
+OWN_PORTS = range(20_000, 32_000)
 _BACKLOG = 128
 
 
@@ -39,6 +41,21 @@ def listen(host: str, port: int) -> socket.socket:
         opened.close()
         raise VisteerError(_explain(error, host, port)) from None
     return opened
+
+
+def listen_at_own_port(host: str, secret: bytes) -> socket.socket:
+    """A socket at the study's own port, which its secret gives, or at any free one where that is taken.
+
+    A browser keeps what it has not sent yet by address and port: at the same port the page finds it again.
+
+    Raises:
+        VisteerError: the host is none of this machine.
+    """
+    own = OWN_PORTS[int.from_bytes(hashlib.sha256(b"visteer port" + secret).digest()[:8]) % len(OWN_PORTS)]
+    try:
+        return listen(host, own)
+    except VisteerError:
+        return listen(host, 0)
 
 
 def link(host: str, port: int, token: str) -> str:

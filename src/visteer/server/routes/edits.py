@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 from urllib.parse import quote, unquote_to_bytes
 
+from anyio.to_thread import run_sync
 from fastapi import APIRouter, Header, HTTPException, Request, Response
-from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
 from visteer.edits.map_edit import MapEdit, check_text
@@ -61,7 +61,7 @@ def get_edit(editor: Served, key: Key, revision: Revision = None) -> Response:
 
 @router.put(
     "/api/images/{key}/edit",
-    responses={**WRITE_ERRORS, **errors(409, 415), **WRITE_ERRORS, **_CONFLICT, 428: {"model": ErrorMessage}},
+    responses={**WRITE_ERRORS, **errors(415), **_CONFLICT, 428: {"model": ErrorMessage}},
     openapi_extra={"requestBody": {"required": True, "content": _BYTES}},
 )
 async def put_edit(
@@ -88,11 +88,10 @@ async def put_edit(
     content = await request.body()
 
     def save() -> int:
-        with editor.saving:
-            edit = _decoded(content, editor.author, comment, packed=content_encoding == "gzip")
-            return editor.store.append(name, edit, based_on=based_on, stroke=stroke)
+        edit = _decoded(content, editor.author, comment, packed=content_encoding == "gzip")
+        return editor.store.append(name, edit, based_on=based_on, stroke=stroke)
 
-    revision = await run_in_threadpool(_appended, editor, name, save)
+    revision = await run_sync(_appended, editor, name, save, limiter=editor.saving)
     response.headers["ETag"] = f'"{revision}"'
     return RevisionMessage(revision=revision)
 

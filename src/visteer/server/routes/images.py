@@ -6,7 +6,9 @@ import base64
 from typing import Annotated, Literal
 
 import numpy as np
+from anyio.to_thread import run_sync
 from fastapi import APIRouter, HTTPException, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
 
 from visteer.attribution.explain import METHODS
 from visteer.data.sample import Split
@@ -29,6 +31,9 @@ from visteer.server.pictures import FULL_SIDE, THUMB_SIDE
 from visteer.server.routes.parameters import ClassName, Key, Run, errors
 
 router = APIRouter()
+
+# Kept, but asked for again each time: another study may be served under the same address tomorrow.
+CACHED = "private, max-age=0, must-revalidate"
 
 _PNG = {"content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}}
 
@@ -105,7 +110,7 @@ def get_picture(editor: Served, request: Request, key: Key, size: Literal["thumb
     """The picture as PNG: at most 2048 px on the long side, or 160 px as thumb."""
     editor.sample(key)
     picture = editor.pictures.of_image(key, THUMB_SIDE if size == "thumb" else FULL_SIDE)
-    headers = {"ETag": f'"{picture.etag}"', "Cache-Control": "private, max-age=3600"}
+    headers = {"ETag": f'"{picture.etag}"', "Cache-Control": CACHED}
     known = [tag.strip() for tag in request.headers.get("if-none-match", "").split(",")]
     if headers["ETag"] in known:
         return Response(status_code=304, headers=headers)
@@ -113,7 +118,7 @@ def get_picture(editor: Served, request: Request, key: Key, size: Literal["thumb
 
 
 @router.get("/api/images/{key}/map", responses=errors(404))
-def get_map(
+async def get_map(
     editor: Served,
     key: Key,
     run: Run = None,
@@ -125,8 +130,8 @@ def get_map(
     if method not in METHODS:
         raise HTTPException(422, f"method must be one of {', '.join(METHODS)}")
     label = editor.label(class_)
-    chosen = _needed_run(editor, run)
-    served = editor.maps.of_image(chosen, key, label, method)
+    chosen = await run_in_threadpool(_needed_run, editor, run)
+    served = await run_sync(editor.maps.of_image, chosen, key, label, method, limiter=editor.mapping)
     height, width = served.values.shape
     return MapMessage(
         height=height,

@@ -30,7 +30,7 @@ Revision = Annotated[int | None, Query(ge=1, le=MAX_REVISION, description="Defau
 
 def errors(*codes: int) -> dict[int | str, dict[str, Any]]:
     """OpenAPI's entries for the errors that a route may give, beside those of every route."""
-    return {code: {"model": ErrorMessage} for code in sorted({400, 401, 422, 503, *codes})}
+    return {code: {"model": ErrorMessage} for code in sorted({400, 401, 409, 422, 503, *codes})}
 
 
 WRITE_ERRORS = errors(403, 404, 408, 413)
