@@ -19,7 +19,14 @@ from hypothesis import strategies as st
 from sqlalchemy import create_engine, text
 
 from visteer.edits.map_edit import MapEdit
-from visteer.edits.store import EditConflict, EditStore, RevisionNote, StrokeConflict, VerdictNote
+from visteer.edits.store import (
+    EditConflict,
+    EditStore,
+    RevisionNote,
+    StoreFailure,
+    StrokeConflict,
+    VerdictNote,
+)
 from visteer.edits.verdict import Verdict
 from visteer.errors import VisteerError
 
@@ -434,3 +441,11 @@ def test_the_notes_tell_what_is_new_since_the_last_look(store: EditStore, make_e
     (said,) = store.verdict_notes()
     assert said == VerdictNote(said.row, "c.png", verdict)
     assert store.verdict_notes(after=said.row) == ()
+
+
+def test_a_store_that_is_too_busy_says_so() -> None:
+    with EditStore("sqlite://") as store:
+        store._engine.pool._timeout = 0.01  # type: ignore[attr-defined]
+        with store._engine.connect(), pytest.raises(StoreFailure, match=r"too busy; try again"):
+            store.count()
+        assert store.count() == 0

@@ -32,6 +32,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from visteer.edits.map_edit import MapEdit, check_text, from_steps
 from visteer.edits.schema import (
@@ -376,6 +377,8 @@ class EditStore:
             raise StoreFailure(self._explain(_first_line(error.orig or error))) from error
         except sqlite3.Error as error:  # while connecting, before SQLAlchemy wraps errors
             raise StoreFailure(self._explain(_first_line(error))) from error
+        except PoolTimeout as error:  # too many threads wait for a connection
+            raise StoreFailure(f"{self._name} is too busy; try again") from error
         except CommandError as error:
             raise VisteerError(f"cannot upgrade {self._name}: {_first_line(error)}") from error
 
