@@ -108,3 +108,7 @@ def test_what_cannot_be_served_is_one_line(study, static, tmp_path, monkeypatch)
     assert "--author must not be empty" in call("edit", study.folder, "--author", " ").misuse
     (study.folder / "visteer.db").write_bytes(b"no database at all, but long enough to be read as one")
     assert "is damaged or is no SQLite database" in call("edit", study.folder).error
+    for rest in study.folder.glob("visteer.db*"):
+        rest.unlink()
+    assert "with the edits is gone; restore it from a backup" in call("edit", study.folder).error
+    assert not list(study.folder.glob("visteer.db*"))  # no new one hides the loss

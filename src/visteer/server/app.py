@@ -74,6 +74,7 @@ def create_app(
     app.add_exception_handler(VisteerError, _answer_error)
     app.add_exception_handler(Exception, _answer_bug)
     app.add_middleware(Gate, sessions=sessions, hosts=frozenset(hosts))
+    app.openapi()  # FastAPI prepares its routes when they are first looked at: now, not in the first requests' threads
     return app
 
 

@@ -64,7 +64,7 @@ class Editor:
         Raises:
             VisteerError: the database cannot be opened.
         """
-        store = study.open_edits(create=True)
+        store = study.open_edits()
         maps = Maps(study)
         return cls(study, store, Catalogue(study, store, maps), maps, Pictures(study), author, run)
 
