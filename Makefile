@@ -24,14 +24,16 @@ types: $(VENV)/.installed-test
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
-# Each stamp is renewed when pyproject.toml changes.
-$(VENV)/.installed-demo: pyproject.toml | $(VENV)/bin/python
+# Each stamp is renewed when pyproject.toml or the editor's page changes; the install builds the page.
+PAGE := hatch_build.py $(shell find frontend -path frontend/node_modules -prune -o -type f -print)
+
+$(VENV)/.installed-demo: pyproject.toml $(PAGE) | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --editable ".[offline]"
 	touch $@
 
-$(VENV)/.installed-test: pyproject.toml | $(VENV)/bin/python
+$(VENV)/.installed-test: pyproject.toml $(PAGE) | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --editable ".[offline,test]"
 	touch $@
 
 clean:
-	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache build dist
+	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache build dist frontend/node_modules src/visteer/server/static
