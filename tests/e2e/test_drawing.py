@@ -1,0 +1,129 @@
+"""What an expert draws is in the study afterwards, whatever dies in between."""
+
+from __future__ import annotations
+
+import numpy as np
+from playwright.sync_api import Browser, Page
+
+from tests.e2e.conftest import draw, wait_for, wait_stored
+from tests.server.process import running
+from visteer.edits.map_edit import MapEdit
+from visteer.server.routes.page import STATIC
+from visteer.study import Study
+
+ACROSS = ((0.4, 0.5), (0.6, 0.5))
+
+
+def open_image(page: Page, url: str, key: int = 0) -> None:
+    """Follow the link, then open one image."""
+    page.goto(url)
+    page.goto(f"{url.partition('/?')[0]}/#/image/{key}")
+    page.wait_for_selector(".stage canvas")
+
+
+def latest(study: Study, key: int = 0) -> MapEdit | None:
+    """What the study has of the image now."""
+    name = study.samples[key].id
+    with study.open_edits() as store:
+        return store.latest([name]).get(name)
+
+
+def test_from_the_link_to_a_saved_edit(browser: Browser, study: Study):
+    faults: list[str] = []
+    with running(STATIC, study.folder, "--author", "Ada") as (_, url), browser.new_context() as context:
+        page = context.new_page()
+        page.on("pageerror", lambda error: faults.append(error.message))
+        page.on("console", lambda said: faults.append(said.text) if said.type == "error" else None)
+        page.goto(url)
+        page.wait_for_selector(".tile img")
+        page.get_by_role("button", name="Start").click()
+        page.wait_for_selector(".stage canvas")
+        draw(page, *ACROSS)
+        page.keyboard.press("n")
+        draw(page, (0.45, 0.8), (0.55, 0.8))
+        key = int(page.url.rpartition("/")[2])
+        *_, edit = wait_for(page, study, key, lambda history: bool(history) and history[-1].irrelevant.any())
+    assert edit.author == "Ada"
+    assert edit.relevant.any()
+    assert edit.irrelevant.any()
+    assert edit.unknown.any()  # what nobody painted
+    rows, columns = np.nonzero(edit.relevant)
+    assert abs(rows.mean() / edit.shape[0] - 0.5) < 0.1  # drawn across the middle
+    assert abs(columns.mean() / edit.shape[1] - 0.5) < 0.1
+    assert faults == []
+
+
+def test_undo_is_one_stroke(browser: Browser, study: Study):
+    with running(STATIC, study.folder) as (_, url), browser.new_context() as context:
+        page = context.new_page()
+        open_image(page, url)
+        draw(page, *ACROSS)
+        first = wait_stored(page, study, 0, 1)
+        draw(page, (0.5, 0.2), (0.5, 0.8))
+        assert not np.array_equal(wait_stored(page, study, 0, 2).weight, first.weight)
+        page.keyboard.press("Control+z")
+        assert np.array_equal(wait_stored(page, study, 0, 3).weight, first.weight)
+
+
+def test_a_tab_that_dies_in_mid_stroke_loses_nothing_drawn_before(browser: Browser, study: Study):
+    with running(STATIC, study.folder) as (_, url), browser.new_context() as context:
+        page = context.new_page()
+        open_image(page, url)
+        draw(page, *ACROSS, release=False)
+        page.wait_for_timeout(500)
+        draw_on = page.locator(".stage").bounding_box()
+        page.mouse.move(
+            draw_on["x"] + 0.62 * draw_on["width"], draw_on["y"] + 0.5 * draw_on["height"], steps=3
+        )
+        page.wait_for_timeout(300)
+        page.close(run_before_unload=False)
+        assert latest(study) is None  # never sent while the pointer is down
+        again = context.new_page()
+        again.goto(url.partition("/?")[0])
+        assert wait_stored(again, study, 0, 1).relevant.any()
+
+
+def test_what_is_drawn_while_the_server_is_dead_arrives_when_it_is_back(browser: Browser, study: Study):
+    with browser.new_context() as context:
+        page = context.new_page()
+        with running(STATIC, study.folder) as (process, url):
+            port = url.partition("/?")[0].rpartition(":")[2]
+            open_image(page, url)
+            process.kill()
+            process.wait()
+            draw(page, *ACROSS)
+            page.wait_for_selector(".saving.unreachable", timeout=20_000)
+            assert latest(study) is None
+        with running(STATIC, study.folder, "--port", port):
+            assert wait_stored(page, study, 0, 1).relevant.any()  # the session of before still counts
+
+
+def test_a_second_expert_on_the_same_image_loses_nothing(browser: Browser, study: Study):
+    with running(STATIC, study.folder) as (_, url), browser.new_context() as context:
+        one, other = context.new_page(), context.new_page()
+        open_image(one, url)
+        open_image(other, url)
+        draw(one, *ACROSS)
+        wait_stored(one, study, 0, 1)
+        draw(other, (0.5, 0.2), (0.5, 0.3))
+        other.get_by_role("button", name="Save mine as the newest").click(timeout=20_000)
+        wait_stored(other, study, 0, 2)
+    with study.open_edits() as store:
+        first, second = store.history(study.samples[0].id)
+    assert not np.array_equal(first.weight, second.weight)
+
+
+def test_a_verdict_goes_on_to_the_next_image(browser: Browser, study: Study):
+    with running(STATIC, study.folder) as (_, url), browser.new_context() as context:
+        page = context.new_page()
+        page.goto(url)
+        page.wait_for_selector(".tile img")
+        page.get_by_role("button", name="Start").click()
+        page.wait_for_selector(".stage canvas")
+        before = page.url
+        page.keyboard.press("0")
+        page.wait_for_url(lambda address: address != before)
+    key = int(before.rpartition("/")[2])
+    edit = latest(study, key)
+    assert edit is not None
+    assert edit.irrelevant.all()
