@@ -13,7 +13,7 @@ def replacing(path: Path) -> Iterator[Path]:
     """Yield a partial path to write to; on success it is synced to disk and takes the place of `path`.
 
     After an exception, or a crash, `path` is as it was. A partial file is deleted where that is still possible.
-    An OSError without a file's name, or with the partial one's, is given that of `path`.
+    An error of the system without a file's name, or with the partial one's, is given that of `path`.
 
     Example:
         >>> import tempfile
@@ -30,7 +30,7 @@ def replacing(path: Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         partial.replace(path)
     except OSError as error:
-        if error.filename is None or str(error.filename) == str(partial):
+        if error.errno is not None and str(error.filename or partial) == str(partial):
             error.filename, error.filename2 = str(path), None
         raise
     finally:

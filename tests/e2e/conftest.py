@@ -28,9 +28,9 @@ FLAGS = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium without a window."""
+    """Chromium without a window. It ends with the module: its event loop would be in the way of other tests."""
     missing = "Chromium is not installed" if CHROMIUM is None else ""
     if not (STATIC / "index.html").exists():
         missing = f"the page is not built ({STATIC})"
