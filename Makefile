@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test lint types clean
+.PHONY: demo test lint types page clean
 
 demo: $(VENV)/.installed-demo
 	$(BIN)/visteer demo
@@ -21,11 +21,15 @@ lint: $(VENV)/.installed-test
 types: $(VENV)/.installed-test
 	$(BIN)/mypy
 
+# The editor's page, checked and built with this machine's Node. Installing builds it, too, without one.
+page:
+	cd frontend && { [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci; } && npm test && npm run build
+
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 # Each stamp is renewed when pyproject.toml or the editor's page changes; the install builds the page.
-PAGE := hatch_build.py $(shell find frontend -path frontend/node_modules -prune -o -type f -print)
+PAGE := hatch_build.py frontend/index.html frontend/package-lock.json $(shell find frontend/src -type f)
 
 $(VENV)/.installed-demo: pyproject.toml $(PAGE) | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --editable ".[offline]"

@@ -1,5 +1,5 @@
 import { render } from "preact";
-import "./page.css";
-import { Page } from "./screens/Page";
+import { App } from "./screens/App";
+import "./style/page.css";
 
-render(<Page />, document.getElementById("page")!);
+render(<App />, document.getElementById("page")!);

@@ -67,7 +67,7 @@ def wait_stored(page: Page, study: Study, key: int, revisions: int) -> MapEdit:
     """The latest edit of an image once the study has so many of it, and the page says that all is saved."""
     history = wait_for(page, study, key, lambda history: len(history) >= revisions)
     assert len(history) == revisions
-    page.wait_for_selector(".saving.saved", timeout=20_000)
+    page.locator(".save-status .is-good").wait_for(timeout=20_000)
     return history[-1]
 
 

@@ -18,7 +18,8 @@ def open_image(page: Page, url: str, key: int = 0) -> None:
     """Follow the link, then open one image."""
     page.goto(url)
     page.goto(f"{url.partition('/?')[0]}/#/image/{key}")
-    page.wait_for_selector(".stage canvas")
+    page.wait_for_selector('.editor-stage[aria-busy="false"]')
+    page.keyboard.press("b")
 
 
 def latest(study: Study, key: int = 0) -> MapEdit | None:
@@ -35,9 +36,10 @@ def test_from_the_link_to_a_saved_edit(browser: Browser, study: Study):
         page.on("pageerror", lambda error: faults.append(error.message))
         page.on("console", lambda said: faults.append(said.text) if said.type == "error" else None)
         page.goto(url)
-        page.wait_for_selector(".tile img")
-        page.get_by_role("button", name="Start").click()
-        page.wait_for_selector(".stage canvas")
+        page.wait_for_selector(".card:not(.is-empty)")
+        page.keyboard.press("Enter")
+        page.wait_for_selector('.editor-stage[aria-busy="false"]')
+        page.keyboard.press("b")
         draw(page, *ACROSS)
         page.keyboard.press("n")
         draw(page, (0.45, 0.8), (0.55, 0.8))
@@ -92,21 +94,25 @@ def test_what_is_drawn_while_the_server_is_dead_arrives_when_it_is_back(browser:
             process.kill()
             process.wait()
             draw(page, *ACROSS)
-            page.wait_for_selector(".saving.unreachable", timeout=20_000)
+            page.locator(".save-status .is-kept").wait_for(timeout=20_000)
             assert latest(study) is None
         with running(STATIC, study.folder, "--port", port):
             assert wait_stored(page, study, 0, 1).relevant.any()  # the session of before still counts
 
 
 def test_a_second_expert_on_the_same_image_loses_nothing(browser: Browser, study: Study):
-    with running(STATIC, study.folder) as (_, url), browser.new_context() as context:
-        one, other = context.new_page(), context.new_page()
+    with (
+        running(STATIC, study.folder) as (_, url),
+        browser.new_context() as hers,
+        browser.new_context() as his,
+    ):
+        one, other = hers.new_page(), his.new_page()
         open_image(one, url)
         open_image(other, url)
         draw(one, *ACROSS)
         wait_stored(one, study, 0, 1)
         draw(other, (0.5, 0.2), (0.5, 0.3))
-        other.get_by_role("button", name="Save mine as the newest").click(timeout=20_000)
+        other.get_by_role("button", name="Keep mine as the new revision").click(timeout=20_000)
         wait_stored(other, study, 0, 2)
     with study.open_edits() as store:
         first, second = store.history(study.samples[0].id)
@@ -117,9 +123,9 @@ def test_a_verdict_goes_on_to_the_next_image(browser: Browser, study: Study):
     with running(STATIC, study.folder) as (_, url), browser.new_context() as context:
         page = context.new_page()
         page.goto(url)
-        page.wait_for_selector(".tile img")
-        page.get_by_role("button", name="Start").click()
-        page.wait_for_selector(".stage canvas")
+        page.wait_for_selector(".card:not(.is-empty)")
+        page.keyboard.press("Enter")
+        page.wait_for_selector('.editor-stage[aria-busy="false"]')
         before = page.url
         page.keyboard.press("0")
         page.wait_for_url(lambda address: address != before)

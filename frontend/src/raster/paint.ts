@@ -1,40 +1,38 @@
-import type { Box } from "./box";
-import { FULL_TARGET, type Mask } from "./mask";
+import { FULL_TARGET, FULL_WEIGHT } from "./mask";
 
-/** Relevant is blue-green with strokes rising to the right, irrelevant orange with strokes falling: told apart without colour. */
-const COLOURS = { relevant: [0, 190, 170], irrelevant: [255, 140, 40] } as const;
-const STRIPES_ACROSS = 48;
-const FILL_OPACITY = { relevant: 90, irrelevant: 30 };
-const STRIPE_OPACITY = { relevant: 200, irrelevant: 120 };
-
-/** The cells of `box` as RGBA pixels, row by row: nothing where the mask is unknown. */
-export function maskPixels(mask: Mask, box: Box): Uint8ClampedArray<ArrayBuffer> {
-  const wide = box.x1 - box.x0;
-  const pixels = new Uint8ClampedArray(4 * wide * (box.y1 - box.y0));
-  const stripe = Math.max(5, Math.round(Math.max(mask.width, mask.height) / STRIPES_ACROSS));
-  const line = Math.max(1, Math.round(stripe / 6));
-  let out = 0;
-  for (let y = box.y0; y < box.y1; y++) {
-    for (let x = box.x0; x < box.x1; x++, out += 4) {
-      const at = y * mask.width + x;
-      if (mask.weight[at] === 0) continue;
-      const importance = mask.target[at];
-      const kind = importance > 0 ? "relevant" : "irrelevant";
-      const colour = COLOURS[kind];
-      const across = importance > 0 ? x + y : x - y;
-      const striped = ((across % stripe) + stripe) % stripe < line;
-      const share = importance > 0 ? 0.25 + (0.75 * importance) / FULL_TARGET : 1;
-      pixels[out] = colour[0];
-      pixels[out + 1] = colour[1];
-      pixels[out + 2] = colour[2];
-      pixels[out + 3] = (striped ? STRIPE_OPACITY : FILL_OPACITY)[kind] * share;
-    }
-  }
-  return pixels;
+/** What a stroke lays down: its kind, and its strength from 0 to 1 (importance, or trust for irrelevant). */
+export interface Paint {
+  readonly kind: "relevant" | "irrelevant" | "unknown";
+  readonly strength: number;
 }
 
-/** Repaint only `box` of the layer that shows the mask. */
-export function repaint(layer: CanvasRenderingContext2D, mask: Mask, box: Box): void {
-  const image = new ImageData(maskPixels(mask, box), box.x1 - box.x0);
-  layer.putImageData(image, box.x0, box.y0);
+/** A cell as target and weight in one number, so that painting makes no objects. */
+export function cellOf(target: number, weight: number): number {
+  return target * 256 + weight;
+}
+
+/** Coverage under this (of 255) is not painted at all. */
+const LEAST_COVERAGE = 6;
+const HALF = 128;
+
+/**
+ * The cell after `paint` has covered it by `coverage` (0 to 255), from what it was before the stroke.
+ *
+ * A soft edge of relevant lowers the importance outwards, or blends into the importance that was there. A soft edge of
+ * irrelevant lowers the trust; where something relevant was, its inner half alone replaces it. Erasing has a hard edge.
+ */
+export function paintCell(paint: Paint, coverage: number, target: number, weight: number): number {
+  if (coverage < LEAST_COVERAGE) return cellOf(target, weight);
+  if (paint.kind === "unknown") return coverage >= HALF ? 0 : cellOf(target, weight);
+  const share = coverage / 255;
+  if (paint.kind === "relevant") {
+    const before = weight > 0 ? target : 0;
+    const wanted = paint.strength * FULL_TARGET;
+    return cellOf(Math.max(1, Math.round(before + (wanted - before) * share)), FULL_WEIGHT);
+  }
+  const wasRelevant = weight > 0 && target > 0;
+  if (wasRelevant && coverage < HALF) return cellOf(target, weight);
+  const before = wasRelevant ? 0 : weight;
+  const wanted = paint.strength * FULL_WEIGHT;
+  return cellOf(0, Math.max(1, Math.round(before + (wanted - before) * share)));
 }

@@ -1,0 +1,14 @@
+import type { components } from "./schema";
+
+type Schemas = components["schemas"];
+
+export type Study = Schemas["StudyMessage"];
+export type Item = Schemas["Item"];
+export type ImageFacts = Schemas["ImageMessage"];
+export type ImagePage = Schemas["ListMessage"];
+export type Counts = Schemas["Counts"];
+export type States = Schemas["States"];
+export type HistoryEntry = Schemas["HistoryEntry"];
+export type Verdict = Schemas["VerdictMessage"]["verdict"];
+export type StateName = Item["state"];
+export type GroupName = keyof Counts;
