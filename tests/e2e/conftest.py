@@ -50,6 +50,21 @@ def study(made: Path, tmp_path: Path) -> Study:  # noqa: F811
     return Study(Path(shutil.copytree(made, tmp_path / "study")))
 
 
+def open_image(page: Page, url: str, key: int = 0) -> None:
+    """Follow the link, then open one image."""
+    page.goto(url)
+    page.goto(f"{url.partition('/?')[0]}/#/image/{key}")
+    page.wait_for_selector('.editor-stage[aria-busy="false"]')
+    page.keyboard.press("b")
+
+
+def latest(study: Study, key: int = 0) -> MapEdit | None:
+    """What the study has of the image now."""
+    name = study.samples[key].id
+    with study.open_edits() as store:
+        return store.latest([name]).get(name)
+
+
 def draw(page: Page, *points: tuple[float, float], release: bool = True) -> None:
     """Drag over the stage through `points`, shares of its width and height."""
     box = page.locator(".stage").bounding_box()

@@ -3,30 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser
 
-from tests.e2e.conftest import draw, wait_for, wait_stored
+from tests.e2e.conftest import draw, latest, open_image, wait_for, wait_stored
 from tests.server.process import running
-from visteer.edits.map_edit import MapEdit
 from visteer.server.routes.page import STATIC
 from visteer.study import Study
 
 ACROSS = ((0.4, 0.5), (0.6, 0.5))
-
-
-def open_image(page: Page, url: str, key: int = 0) -> None:
-    """Follow the link, then open one image."""
-    page.goto(url)
-    page.goto(f"{url.partition('/?')[0]}/#/image/{key}")
-    page.wait_for_selector('.editor-stage[aria-busy="false"]')
-    page.keyboard.press("b")
-
-
-def latest(study: Study, key: int = 0) -> MapEdit | None:
-    """What the study has of the image now."""
-    name = study.samples[key].id
-    with study.open_edits() as store:
-        return store.latest([name]).get(name)
 
 
 def test_from_the_link_to_a_saved_edit(browser: Browser, study: Study):
