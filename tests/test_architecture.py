@@ -18,6 +18,7 @@ STAGES = (
     ("evaluation",),
     ("report",),
     ("study",),
+    ("benchmark",),
     ("server",),
     ("cli",),
 )

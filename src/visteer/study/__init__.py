@@ -19,6 +19,7 @@ from visteer.study.stages import (
     load_run,
     run_config,
     save_explanation,
+    stored_result,
     train_run,
     variant_dataset,
 )
@@ -52,6 +53,7 @@ __all__ = [
     "runs_to_report",
     "save_explanation",
     "save_explanation_sheet",
+    "stored_result",
     "train_run",
     "variant_dataset",
     "write_report",

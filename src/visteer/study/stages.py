@@ -85,13 +85,14 @@ def train_run(
     data: TrainingData | None = None,
     start_from: str | None = None,
     resume: str | None = None,
+    facts: Mapping[str, object] | None = None,
     reporting: Reporting | None = None,
 ) -> tuple[str, SteeringRun]:
     """Train the study's classifier, plainly or steered as `config` says, as a new run or one resumed.
 
     It starts from the study's initial weights, so that a plain and a steered run are comparable, or from the
     run `start_from`. A resumed run needs neither any more once an epoch is finished. Epochs are picked on the
-    validation split. `data` is what is trained on, where it has been read already.
+    validation split. `data` is what is trained on, where it has been read already; `facts` go into run.json.
 
     Returns:
         The run's id, and what it came to.
@@ -123,7 +124,7 @@ def train_run(
             validation_figures(data.validation, config),
             folder=study.folder / "runs" / run,
             resume=resume is not None,
-            facts={"run": run, "start_from": start_from, "model": study.settings.model},
+            facts={**(facts or {}), "run": run, "start_from": start_from, "model": study.settings.model},
             on_step=reporting.on_step,
             on_epoch=reporting.on_epoch,
         )

@@ -1,0 +1,171 @@
+"""One cell of a grid, in a process of its own: train or go on, measure on the test images, write the record.
+
+`python -m visteer.benchmark.cell SPEC OUT CELL` is what the grid starts; it ends when its standard input is closed, so
+that no cell outlives the grid.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+import sys
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from visteer.benchmark.records import CellRecord, read_record, write_record
+from visteer.benchmark.spec import BenchmarkSpec, Cell, read_spec
+from visteer.edits.formats.regions import choose_fraction
+from visteer.errors import VisteerError
+from visteer.steering import SteeringConfig, SteeringDataset
+from visteer.study import (
+    BadFiles,
+    Study,
+    TrainingData,
+    default_selection,
+    import_regions,
+    make_study,
+    stored_result,
+    train_run,
+)
+from visteer.study.setup import Progress
+
+
+def study_folder(out: Path, cell: Cell) -> Path:
+    """The study that all cells of one data set and model share."""
+    return out / "studies" / f"{cell.data}--{cell.model}"
+
+
+def prepare_studies(spec: BenchmarkSpec, out: Path, progress: Progress | None = None) -> None:
+    """Make the studies of a grid with the regions of their data sets as edits; those that are there stay.
+
+    Files that cannot be used are left out, as `visteer init --on-bad skip` does.
+
+    Raises:
+        VisteerError: the images or the model cannot be had.
+    """
+    for data in spec.data:
+        for model in spec.models:
+            folder = out / "studies" / f"{data.name}--{model.name}"
+            settings = spec.study_settings(data.name, model.name)
+            if (folder / "visteer.toml").exists():
+                study = Study(folder)
+                if study.settings != settings:
+                    raise VisteerError(
+                        f"{folder} was made with other settings than the file has now; take another --out, "
+                        "or delete that folder"
+                    )
+            else:
+                study = make_study(folder, settings, on_bad="skip", progress=progress).study
+            with study.open_edits(create=True) as store:
+                empty = not store.count()
+            if empty:
+                import_regions(study, "boxes" if data.masks is None and _has_boxes(study) else "masks")
+
+
+def run_cell(spec: BenchmarkSpec, out: Path, cell: Cell) -> CellRecord:
+    """Run `cell`, or what is left of it, and write its record.
+
+    Raises:
+        VisteerError: training or measuring failed.
+    """
+    known = read_record(out, cell)
+    study = Study(study_folder(out, cell))
+    config = spec.config(cell.approach, cell.seed)
+    data = TrainingData.of(study)
+    data = TrainingData(
+        keep_edits(data.training, cell.fraction, cell.seed),
+        keep_edits(data.validation, cell.fraction, cell.seed),
+    )
+    if "select_by" not in {**spec.settings, **spec.approaches[cell.approach]}:
+        config = replace(
+            config, select_by=default_selection(data.validation, steered=spec.uses_edits(cell.approach))
+        )
+    started = time.monotonic()
+    run = _run_of(study, cell, config)
+    if run is None or not study.run_folder(run).finished:
+        run, _ = train_run(study, config, data=data, resume=run, facts={"cell": cell.name})
+    result = stored_result(study, run, "test")
+    figures = {**result.figures, **result.maps, **result.interventions}
+    record = replace(
+        known,
+        state="done",
+        run=run,
+        error="",
+        seconds=known.seconds + time.monotonic() - started,
+        config=config.to_dict(),
+        figures={name: figure.to_json() for name, figure in figures.items()},
+    )
+    write_record(out, record)
+    return record
+
+
+def keep_edits(data: SteeringDataset, fraction: float, seed: int) -> SteeringDataset:
+    """The same images with the edits of a seeded part of those that have one; smaller parts lie in larger ones.
+
+    Example:
+        >>> from visteer.edits.map_edit import MapEdit
+        >>> edits = {str(i): MapEdit([[1.0]], [[1.0]], author="Ada") for i in range(4)}
+        >>> data = SteeringDataset(np.zeros((6, 8, 8, 3), np.uint8), [0, 1] * 3, ["a", "b"], edits=edits)
+        >>> len(keep_edits(data, 0.5, seed=0).edited), len(data.edited)
+        (2, 4)
+    """
+    kept = set(choose_fraction([data.ids[row] for row in data.edited], fraction, seed))
+    thinned = copy.copy(data)
+    chosen = np.array([name in kept for name in data.ids], dtype=bool)
+    thinned.edit_rows = np.where(chosen, data.edit_rows, -1)
+    return thinned
+
+
+def _has_boxes(study: Study) -> bool:
+    return any(sample.boxes for sample in study.catalogue().samples)
+
+
+def _run_of(study: Study, cell: Cell, config: SteeringConfig) -> str | None:
+    """The run that was begun for `cell`, if any.
+
+    Raises:
+        VisteerError: it was begun with other settings.
+    """
+    for run in study.runs():
+        facts = study.run_folder(run).describe()
+        if facts.get("cell") != cell.name:
+            continue
+        begun = SteeringConfig.from_dict(facts["config"])  # type: ignore[arg-type]
+        if replace(begun, target_layer=None) != replace(config, target_layer=None):
+            raise VisteerError(
+                f"{cell.name} was begun with other settings (run {run}); take another --out, or delete "
+                f"{study.run_folder(run).folder}"
+            )
+        return run
+    return None
+
+
+def _end_with_the_grid() -> None:
+    """Stop this process when the grid, at the other end of standard input, is gone."""
+
+    def watch() -> None:
+        while os.read(sys.stdin.fileno(), 4096):  # not through sys.stdin, which would be locked when Python ends
+            pass
+        os._exit(3)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def main(spec_path: str, data_root: str, out: str, name: str) -> int:
+    """Run the cell `name`; the error, in one line, is the last line of standard error."""
+    _end_with_the_grid()
+    try:
+        spec = read_spec(Path(spec_path), Path(data_root))
+        run_cell(spec, Path(out), next(cell for cell in spec.cells() if cell.name == name))
+    except (VisteerError, BadFiles) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,211 @@
+"""All cells of a benchmark: what is done is skipped, what failed is tried once more, what was cut short goes on."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, replace
+from importlib import import_module
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any, Literal
+
+import torch
+
+from visteer.atomic import write_text
+from visteer.benchmark.cell import prepare_studies
+from visteer.benchmark.records import CellRecord, read_record, write_record
+from visteer.benchmark.spec import BenchmarkSpec, Cell, read_spec
+from visteer.errors import VisteerError
+from visteer.study.setup import Progress
+
+Engine = Literal["local", "ray"]
+ATTEMPTS = 2
+_LAST_WORDS = 400
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far the grid is: the cell that has just ended, and the seconds that the rest will take, if known."""
+
+    record: CellRecord
+    done: int
+    total: int
+    seconds_left: float | None
+
+
+def run_grid(
+    spec_path: Path,
+    out: Path,
+    *,
+    data_root: Path | None = None,
+    workers: int = 1,
+    engine: Engine = "local",
+    on_cell: Callable[[Standing], None] | None = None,
+    progress: Progress | None = None,
+) -> tuple[CellRecord, ...]:
+    """Run every cell of `spec_path` that is not done, each in a process of its own, and give all records.
+
+    Arguments:
+        spec_path: the benchmark's TOML file; a copy is kept in `out`.
+        out: the folder of the studies, runs, records and logs.
+        data_root: what relative paths in the file count from; by default the file's folder.
+        workers: the cells at work at once; on one machine they share its processors.
+        engine: "local", or "ray" for the Ray cluster that `ray.init` finds; it needs `out` and the data on a
+            file system that all machines share.
+        on_cell: called after each cell. progress: called while the images are read.
+
+    Raises:
+        VisteerError: the file or the data cannot be used. A cell that fails raises nothing; its record has the error.
+    """
+    spec = read_spec(spec_path, data_root)
+    root = (data_root or spec_path.parent).resolve()
+    out.mkdir(parents=True, exist_ok=True)
+    kept = (out / "spec.toml").resolve()
+    if spec_path.resolve() != kept:
+        write_text(kept, spec_path.read_text(encoding="utf-8"))
+    prepare_studies(spec, out, progress)
+    cells = list(spec.cells())
+    records = {cell: read_record(out, cell) for cell in cells}
+    waiting = [cell for cell in cells if records[cell].state != "done"]
+    jobs = [_Job(str(kept), str(root), str(out.resolve()), cell) for cell in waiting]
+    run = _on_ray if engine == "ray" else _on_this_machine
+    for record in run(jobs, workers):
+        records[record.cell] = record
+        if on_cell is not None:
+            ended = sum(r.state != "waiting" for r in records.values())
+            on_cell(Standing(record, ended, len(cells), _seconds_left(records.values(), workers)))
+    return tuple(records.values())
+
+
+def read_grid(out: Path) -> tuple[BenchmarkSpec, tuple[CellRecord, ...]]:
+    """The benchmark in `out` and the records of all its cells.
+
+    Raises:
+        VisteerError: there is no benchmark, or a file is damaged.
+    """
+    if not (out / "spec.toml").exists():
+        raise VisteerError(f"{out} holds no benchmark; run one: visteer benchmark SPEC.toml --out {out}")
+    spec = read_spec(out / "spec.toml")
+    return spec, tuple(read_record(out, cell) for cell in spec.cells())
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What a worker needs to know, on this machine or another."""
+
+    spec: str
+    root: str
+    out: str
+    cell: Cell
+
+    def run(self, environment: dict[str, str] | None = None) -> CellRecord:
+        """Run the cell in a process, twice if it fails, and give its record."""
+        out = Path(self.out)
+        log = out / "logs" / f"{self.cell.name}.log"
+        log.parent.mkdir(exist_ok=True)
+        command = [
+            sys.executable,
+            "-m",
+            "visteer.benchmark.cell",
+            self.spec,
+            self.root,
+            self.out,
+            self.cell.name,
+        ]
+        record = replace(read_record(out, self.cell), attempts=0)
+        while record.attempts < ATTEMPTS:
+            with log.open("wb") as file:
+                with subprocess.Popen(
+                    command,
+                    stdin=subprocess.PIPE,
+                    stdout=file,
+                    stderr=file,
+                    env={**os.environ, **(environment or {})},
+                ) as process:
+                    code = process.wait()
+            record = replace(read_record(out, self.cell), attempts=record.attempts + 1)
+            if code == 0:
+                break
+            record = replace(record, state="failed", error=_last_words(log, code))
+        write_record(out, record)
+        return record
+
+
+def _on_this_machine(jobs: list[_Job], workers: int) -> Iterator[CellRecord]:
+    """Run the jobs, `workers` at once, each with its share of the processors and, in turn, one of the accelerators."""
+    threads = max(1, (os.cpu_count() or 1) // workers)
+    places: SimpleQueue[int] = SimpleQueue()
+    for place in range(workers):
+        places.put(place)
+
+    def work(job: _Job) -> CellRecord:
+        place = places.get()
+        try:
+            return job.run({"OMP_NUM_THREADS": str(threads), **_accelerator(place)})
+        finally:
+            places.put(place)
+
+    with ThreadPoolExecutor(workers) as pool:
+        for future in as_completed([pool.submit(work, job) for job in jobs]):
+            yield future.result()
+
+
+def _on_ray(jobs: list[_Job], workers: int) -> Iterator[CellRecord]:
+    """Run the jobs on a Ray cluster, `workers` at once."""
+    try:
+        ray: Any = import_module("ray")
+    except ImportError:
+        raise VisteerError('--engine ray needs Ray: pip install "visteer[ray]"') from None
+    if not ray.is_initialized():
+        ray.init(log_to_driver=False)
+    gpus = 1 if ray.cluster_resources().get("GPU") else 0
+    task = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=0)(_Job.run)
+    waiting: list[_Job] = list(jobs)
+    running: list[Any] = []
+    while waiting or running:
+        while waiting and len(running) < workers:
+            running.append(task.remote(waiting.pop(0)))
+        ended, running = ray.wait(running)
+        yield from ray.get(ended)
+
+
+def _accelerator(place: int) -> dict[str, str]:
+    """Which of several CUDA devices the worker at `place` sees."""
+    count = torch.cuda.device_count()
+    return {"CUDA_VISIBLE_DEVICES": str(place % count)} if count > 1 else {}
+
+
+def _last_words(log: Path, code: int) -> str:
+    """The last line that a failed cell wrote, or how it ended."""
+    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    ended = f"killed by signal {-code}" if code < 0 else f"exit status {code}"
+    return (lines[-1] if lines else ended)[:_LAST_WORDS]
+
+
+def _seconds_left(records: Iterable[CellRecord], workers: int) -> float | None:
+    """What the waiting cells will take: each as long as the cells like it took on average."""
+    records = list(records)
+    done = [r for r in records if r.state == "done" and r.seconds > 0]
+    if not done:
+        return None
+
+    def expected(cell: Cell) -> float:
+        for alike in (
+            [
+                r
+                for r in done
+                if (r.cell.data, r.cell.model, r.cell.approach) == (cell.data, cell.model, cell.approach)
+            ],
+            [r for r in done if (r.cell.data, r.cell.model) == (cell.data, cell.model)],
+            done,
+        ):
+            if alike:
+                return statistics.mean(r.seconds for r in alike)
+        return 0.0
+
+    return sum(expected(r.cell) for r in records if r.state == "waiting") / workers

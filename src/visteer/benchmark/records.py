@@ -1,0 +1,69 @@
+"""What is known of each cell of a grid, one small file a cell."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from visteer.atomic import write_text
+from visteer.benchmark.spec import Cell
+from visteer.errors import VisteerError
+
+State = Literal["waiting", "done", "failed"]
+
+
+@dataclass(frozen=True)
+class CellRecord:
+    """One cell: how it stands and, once done, its figures on the test images.
+
+    `figures` maps a name to value, low and high (a 95 % bootstrap interval over the images; None for NaN).
+    `expert_rating` is the mean blind rating of its maps, where people have rated them.
+    """
+
+    cell: Cell
+    state: State = "waiting"
+    run: str | None = None
+    attempts: int = 0
+    error: str = ""
+    seconds: float = 0.0
+    config: Mapping[str, object] = field(default_factory=dict)
+    figures: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
+
+    def value(self, name: str) -> float | None:
+        """The figure `name`, None where the cell has none."""
+        return self.figures.get(name, {}).get("value")
+
+
+def record_path(out: Path, cell: Cell) -> Path:
+    """The file of the record of `cell`."""
+    return out / "cells" / f"{cell.name}.json"
+
+
+def write_record(out: Path, record: CellRecord) -> None:
+    """Replace the record of a cell as a whole."""
+    path = record_path(out, record.cell)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text(path, json.dumps(dataclasses.asdict(record), indent=1) + "\n")
+
+
+def read_record(out: Path, cell: Cell) -> CellRecord:
+    """The record of `cell`; one that waits where there is none.
+
+    Raises:
+        VisteerError: the file is damaged.
+    """
+    path = record_path(out, cell)
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        record = CellRecord(**{**content, "cell": Cell(**content["cell"])})
+    except FileNotFoundError:
+        return CellRecord(cell)
+    except (OSError, ValueError, TypeError, KeyError):
+        raise VisteerError(f"{path} is damaged; delete it, and the cell is measured again") from None
+    if record.cell != cell or record.state not in ("waiting", "done", "failed"):
+        raise VisteerError(f"{path} is damaged; delete it, and the cell is measured again")
+    return record

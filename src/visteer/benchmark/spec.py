@@ -1,0 +1,261 @@
+"""What a benchmark runs: a TOML file of data sets, models, approaches, seeds and annotation fractions."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar, get_args
+
+import tomlkit
+
+from visteer.data.readers import Layout
+from visteer.errors import VisteerError
+from visteer.steering import SteeringConfig
+from visteer.study import StudySettings
+
+APPROACHES: Mapping[str, Mapping[str, object]] = {
+    "without": {"method": "none"},
+    "proposed": {"method": "attention-mse"},
+}
+"""Approaches that need no table in the file: settings over those of the benchmark."""
+
+NumberT = TypeVar("NumberT", int, float)
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,60}")
+_DATA_KEYS = {
+    "name",
+    "layout",
+    "images",
+    "masks",
+    "irrelevant_masks",
+    "classes",
+    "image_size",
+    "layer",
+    "split_seed",
+}
+
+
+@dataclass(frozen=True)
+class DataSpec:
+    """A data set: its name in the tables, and where it is. `split_seed` draws the split, the same for all cells."""
+
+    name: str
+    images: Path
+    layout: Layout
+    masks: Path | None = None
+    irrelevant_masks: Path | None = None
+    classes: tuple[str, ...] | None = None
+    image_size: int = 224
+    layer: str | None = None
+    split_seed: int = 0
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """A model: its name in the tables, what `build_classifier` calls it, and where its weights are from."""
+
+    name: str
+    model: str
+    weights: str
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One training run of the grid."""
+
+    data: str
+    model: str
+    approach: str
+    fraction: float
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """Its name in files and on the screen.
+
+        Example:
+            >>> Cell("BUSI", "resnet50", "proposed", 0.1, 3).name
+            'BUSI--resnet50--proposed--f0.1--s3'
+        """
+        return f"{self.data}--{self.model}--{self.approach}--f{self.fraction:g}--s{self.seed}"
+
+
+@dataclass(frozen=True)
+class BenchmarkSpec:
+    """A grid of runs. `approaches` maps each name to its settings; `settings` are those of every cell."""
+
+    name: str
+    data: tuple[DataSpec, ...]
+    models: tuple[ModelSpec, ...]
+    approaches: Mapping[str, Mapping[str, object]]
+    seeds: tuple[int, ...] = (0,)
+    fractions: tuple[float, ...] = (1.0,)
+    settings: Mapping[str, object] = field(default_factory=dict)
+
+    def cells(self) -> Iterator[Cell]:
+        """Every cell, seed by seed, so that all of the first seed is done before the second begins.
+
+        An approach that makes no use of edits is run at the largest fraction only.
+        """
+        largest = max(self.fractions)
+        for seed, data, model, fraction, approach in itertools.product(
+            self.seeds, self.data, self.models, self.fractions, self.approaches
+        ):
+            if fraction == largest or self.uses_edits(approach):
+                yield Cell(data.name, model.name, approach, fraction, seed)
+
+    def uses_edits(self, approach: str) -> bool:
+        """Whether a run of `approach` depends on the annotation fraction."""
+        config = self.config(approach, 0)
+        return config.method != "none" or config.irrelevant != "none"
+
+    def config(self, approach: str, seed: int) -> SteeringConfig:
+        """The settings of a cell: the preset's, then the benchmark's, then the approach's.
+
+        Raises:
+            ValueError, TypeError: they cannot be meant.
+        """
+        own = dict(self.approaches[approach])
+        preset = SteeringConfig.preset(str(own.pop("preset", "default"))).to_dict()
+        return SteeringConfig.from_dict({**preset, **self.settings, **own, "seed": seed})
+
+    def study_settings(self, data: str, model: str) -> StudySettings:
+        """The settings of the study that the cells of one data set and model share."""
+        d = next(entry for entry in self.data if entry.name == data)
+        m = next(entry for entry in self.models if entry.name == model)
+        return StudySettings(
+            images=d.images,
+            layout=d.layout,
+            masks=d.masks,
+            irrelevant_masks=d.irrelevant_masks,
+            classes=d.classes,
+            model=m.model,
+            weights=m.weights,
+            layer=d.layer,
+            image_size=d.image_size,
+            seed=d.split_seed,
+        )
+
+
+def read_spec(path: Path, data_root: Path | None = None) -> BenchmarkSpec:
+    """Read a benchmark file. Relative paths of images count from `data_root`, by default from the file's folder.
+
+    Raises:
+        VisteerError: it is missing, is no TOML, or holds what cannot be meant.
+    """
+    try:
+        tables = tomlkit.parse(path.read_text(encoding="utf-8")).unwrap()
+        return _parse(tables, data_root or path.parent, path.stem)
+    except OSError as error:
+        raise VisteerError(f"{path} cannot be read: {error.strerror}") from None
+    except (tomlkit.exceptions.TOMLKitError, ValueError, TypeError, KeyError) as error:
+        what = f"the entry {error} is missing" if isinstance(error, KeyError) else error
+        raise VisteerError(f"{path}: {what}") from None
+
+
+def _parse(tables: Mapping[str, object], root: Path, default_name: str) -> BenchmarkSpec:
+    known = {"name", "data", "models", "approaches", "seeds", "fractions", "settings"}
+    _refuse_unknown("the file", tables, known)
+    chosen = tables["approaches"]
+    if isinstance(chosen, list):
+        chosen = {str(name): {} for name in chosen}
+    approaches = {}
+    for name, own in _tables(chosen, "approaches").items():
+        if not own and name not in APPROACHES:
+            there = ", ".join(APPROACHES)
+            raise ValueError(
+                f"the approach {name!r} needs a table of settings; without one there are {there}"
+            )
+        approaches[_checked_name(name)] = {**APPROACHES.get(name, {}), **own}
+    spec = BenchmarkSpec(
+        name=_checked_name(str(tables.get("name", default_name))),
+        data=tuple(_data(entry, root) for entry in _list(tables["data"], "data")),
+        models=tuple(_model(entry, root) for entry in _list(tables["models"], "models")),
+        approaches=approaches,
+        seeds=_numbers(tables.get("seeds", [0]), "seeds", int, 0, 2**31),
+        fractions=_numbers(tables.get("fractions", [1.0]), "fractions", float, 0, 1),
+        settings=_table(tables.get("settings", {}), "settings"),
+    )
+    for kind, names in (("data", [d.name for d in spec.data]), ("models", [m.name for m in spec.models])):
+        if len(set(names)) < len(names):
+            raise ValueError(f"two entries of {kind} have one name; give each its own")
+    for approach in approaches:
+        spec.config(approach, 0)
+    return spec
+
+
+def _data(entry: Mapping[str, object], root: Path) -> DataSpec:
+    name = _checked_name(str(entry["name"]))
+    _refuse_unknown(f"data {name}", entry, _DATA_KEYS)
+    layout = entry.get("layout", "folder")
+    if layout not in get_args(Layout):
+        raise ValueError(f"data {name}: layout must be one of {', '.join(get_args(Layout))}")
+    classes = entry.get("classes")
+
+    def path(key: str) -> Path | None:
+        return (root / str(entry[key])).resolve() if key in entry else None
+
+    return DataSpec(
+        name=name,
+        images=(root / str(entry["images"])).resolve(),
+        layout=layout,  # type: ignore[arg-type]
+        masks=path("masks"),
+        irrelevant_masks=path("irrelevant_masks"),
+        classes=tuple(str(part) for part in classes) if isinstance(classes, list) else None,
+        image_size=_numbers([entry.get("image_size", 224)], f"data {name}: image_size", int, 16, 4096)[0],
+        layer=str(entry["layer"]) if "layer" in entry else None,
+        split_seed=_numbers([entry.get("split_seed", 0)], f"data {name}: split_seed", int, 0, 2**31)[0],
+    )
+
+
+def _model(entry: Mapping[str, object], root: Path) -> ModelSpec:
+    name = _checked_name(str(entry["name"]))
+    _refuse_unknown(f"model {name}", entry, {"name", "model", "weights"})
+    weights = str(entry.get("weights", "imagenet"))
+    if weights not in ("imagenet", "offline", "none"):
+        weights = str((root / weights).resolve())
+    return ModelSpec(name, str(entry.get("model", name)), weights)
+
+
+def _checked_name(name: str) -> str:
+    """A name that can stand in a file name and in a table."""
+    if not _NAME.fullmatch(name) or "--" in name:
+        raise ValueError(f"{name!r} is no name: letters, digits, dots and single dashes, at most 60")
+    return name
+
+
+def _refuse_unknown(where: str, table: Mapping[str, object], known: set[str]) -> None:
+    if unknown := sorted(set(table) - known):
+        raise ValueError(f"{where}: not an entry: {unknown[0]}; there are {', '.join(sorted(known))}")
+
+
+def _table(value: object, name: str) -> Mapping[str, object]:
+    if not isinstance(value, dict):
+        raise TypeError(f"{name} must be a table")
+    return value
+
+
+def _tables(value: object, name: str) -> Mapping[str, Mapping[str, object]]:
+    return {key: _table(entry, f"{name}.{key}") for key, entry in _table(value, name).items()}
+
+
+def _list(value: object, name: str) -> list[Mapping[str, object]]:
+    if not isinstance(value, list) or not value:
+        raise TypeError(f"{name} must be a list of tables with at least one entry")
+    return [_table(entry, name) for entry in value]
+
+
+def _numbers(value: object, name: str, kind: type[NumberT], low: float, high: float) -> tuple[NumberT, ...]:
+    if not isinstance(value, list) or not value:
+        raise TypeError(f"{name} must be a list with at least one number")
+    for number in value:
+        fits = isinstance(number, (int, float) if kind is float else int) and not isinstance(number, bool)
+        if not fits or not low <= number <= high:
+            raise ValueError(
+                f"{name}: {number!r} is no {'whole ' if kind is int else ''}number in [{low}, {high}]"
+            )
+    if len(set(value)) < len(value):
+        raise ValueError(f"{name}: a number stands there twice")
+    return tuple(kind(number) for number in value)

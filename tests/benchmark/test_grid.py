@@ -1,0 +1,90 @@
+"""The grid: all cells run, what is done stays, what was killed goes on, what fails is shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from visteer.benchmark import grid as grid_module
+from visteer.benchmark.cell import keep_edits, run_cell
+from visteer.benchmark.grid import Standing, read_grid, run_grid
+from visteer.benchmark.records import read_record, record_path
+from visteer.benchmark.spec import read_spec
+from visteer.edits.map_edit import MapEdit
+from visteer.errors import VisteerError
+from visteer.steering import SteeringDataset
+from visteer.study import Study
+
+
+def test_every_cell_runs_in_its_own_run_and_again_nothing_is_left(spec_path: Path, tmp_path: Path):
+    spec_path.write_text(spec_path.read_text(encoding="utf-8").replace("[0, 1]", "[0]"), encoding="utf-8")
+    out = tmp_path / "out"
+    told: list[Standing] = []
+    records = run_grid(spec_path, out, workers=2, on_cell=told.append)
+    assert [record.state for record in records] == ["done"] * 3, [record.error for record in records]
+    assert len({record.run for record in records}) == 3
+    assert all(0 <= (record.value("accuracy") or 0) <= 1 for record in records)
+    assert [standing.done for standing in told] == [1, 2, 3]
+    assert told[0].seconds_left is not None
+    assert told[-1].seconds_left == 0
+    again: list[Standing] = []
+    assert run_grid(spec_path, out, on_cell=again.append) == records
+    assert again == []
+    assert read_grid(out)[1] == records
+
+
+def test_a_cell_that_was_cut_short_goes_on_with_its_run(spec_path: Path, tmp_path: Path):
+    out = tmp_path / "out"
+    spec = read_spec(spec_path)
+    grid_module.prepare_studies(spec, out)
+    cell = next(spec.cells())
+    first = run_cell(spec, out, cell)
+    record_path(out, cell).unlink()  # killed after training, before the record
+    second = run_cell(spec, out, cell)
+    assert second.run == first.run
+    assert Study(out / "studies" / "blobs--tiny").runs() == (first.run,)
+
+
+def test_a_cell_begun_with_other_settings_is_not_taken_for_this_one(spec_path: Path, tmp_path: Path):
+    out = tmp_path / "out"
+    spec = read_spec(spec_path)
+    grid_module.prepare_studies(spec, out)
+    cell = next(spec.cells())
+    run_cell(spec, out, cell)
+    spec_path.write_text(spec_path.read_text(encoding="utf-8").replace("epochs = 1", "epochs = 2"), "utf-8")
+    with pytest.raises(VisteerError, match="begun with other settings"):
+        run_cell(read_spec(spec_path), out, cell)
+
+
+def test_a_cell_that_fails_is_tried_twice_and_shown_while_the_others_run(spec_path: Path, tmp_path: Path):
+    text = spec_path.read_text(encoding="utf-8").replace('approaches = ["without", "proposed"]', "")
+    text = text.replace("seeds = [0, 1]", "seeds = [0]").replace("fractions = [1.0, 0.5]", "")
+    text += (
+        '\n[approaches.without]\n[approaches.broken]\nmethod = "attention-mse"\ntarget_layer = "nowhere"\n'
+    )
+    spec_path.write_text(text, encoding="utf-8")
+    good, bad = run_grid(spec_path, tmp_path / "out")
+    assert (good.state, bad.state, bad.attempts) == ("done", "failed", 2)
+    assert "nowhere" in bad.error
+    assert "\n" not in bad.error
+    assert "nowhere" in (tmp_path / "out" / "logs" / f"{bad.cell.name}.log").read_text(encoding="utf-8")
+
+
+def test_a_damaged_record_is_named_with_the_mend(spec_path: Path, tmp_path: Path):
+    cell = next(read_spec(spec_path).cells())
+    record_path(tmp_path, cell).parent.mkdir()
+    record_path(tmp_path, cell).write_text("{", encoding="utf-8")
+    with pytest.raises(VisteerError, match="damaged; delete it"):
+        read_record(tmp_path, cell)
+
+
+def test_a_smaller_part_of_the_edits_lies_in_a_larger_one():
+    edits = {str(i): MapEdit([[1.0]], [[1.0]], author="test") for i in range(20)}
+    data = SteeringDataset(np.zeros((30, 8, 8, 3), np.uint8), [0, 1] * 15, ["a", "b"], edits=edits)
+    tenth, half = (set(keep_edits(data, share, seed=4).edited) for share in (0.1, 0.5))
+    assert (len(tenth), len(half)) == (2, 10)
+    assert tenth < half < set(data.edited)
+    assert set(keep_edits(data, 0.5, seed=5).edited) != half
+    assert len(data.edited) == 20

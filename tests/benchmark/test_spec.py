@@ -1,0 +1,68 @@
+"""Benchmark files: what they hold, which cells they make, what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from visteer.benchmark.spec import Cell, read_spec
+from visteer.errors import VisteerError
+
+
+def test_a_file_gives_its_grid_seed_by_seed(spec_path: Path):
+    spec = read_spec(spec_path)
+    assert [cell.name for cell in spec.cells()] == [
+        f"blobs--tiny--{approach}--f{fraction}--s{seed}"
+        for seed in (0, 1)
+        for fraction, approach in (("1", "without"), ("1", "proposed"), ("0.5", "proposed"))
+    ]
+
+
+def test_an_approach_without_edits_is_run_once_for_all_fractions(spec_path: Path):
+    cells = list(read_spec(spec_path).cells())
+    assert Cell("blobs", "tiny", "without", 0.5, 0) not in cells
+    assert Cell("blobs", "tiny", "proposed", 0.5, 0) in cells
+
+
+def test_settings_come_from_preset_then_benchmark_then_approach(spec_path: Path):
+    text = spec_path.read_text(encoding="utf-8").replace('approaches = ["without", "proposed"]', "")
+    spec_path.write_text(text + '\n[approaches.paper]\npreset = "paper"\ngamma = 3.0\n', encoding="utf-8")
+    config = read_spec(spec_path).config("paper", seed=7)
+    assert (config.optimizer, config.epochs, config.gamma, config.seed) == ("sgd", 1, 3.0, 7)
+
+
+def test_paths_count_from_the_file_or_from_the_data_root(spec_path: Path, tmp_path: Path):
+    assert read_spec(spec_path).data[0].images == tmp_path / "pictures" / "images"
+    assert read_spec(spec_path, tmp_path / "else").data[0].images == tmp_path / "else" / "pictures" / "images"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("seeds = [0, 1]", "seeds = [0, 0]", "twice"),
+        ("seeds = [0, 1]", "seeds = []", "at least one number"),
+        ("seeds = [0, 1]", "seeds = [-1]", "no whole number"),
+        ("fractions = [1.0, 0.5]", "fractions = [1.5]", "no number in"),
+        ('"proposed"]', '"mine"]', "'mine' needs a table"),
+        ("epochs = 1", "epoks = 1", "epoks"),
+        ("epochs = 1", 'epochs = "one"', "epochs"),
+        ('name = "blobs"', 'name = "../blobs"', "is no name"),
+        ('name = "blobs"', 'name = "a--b"', "is no name"),
+        ('images = "pictures/images"', "", "the entry 'images' is missing"),
+        ('weights = "none"', 'weights = "none"\nurl = "x"', "not an entry: url"),
+        ("[[data]]", "[[data", "small.toml"),
+    ],
+)
+def test_what_cannot_be_meant_is_one_line_with_the_file(spec_path: Path, old: str, new: str, said: str):
+    text = spec_path.read_text(encoding="utf-8")
+    assert old in text
+    spec_path.write_text(text.replace(old, new), encoding="utf-8")
+    with pytest.raises(VisteerError, match=r"^\S*small\.toml: [^\n]*$") as raised:
+        read_spec(spec_path)
+    assert said in str(raised.value)
+
+
+def test_a_missing_file_is_named(tmp_path: Path):
+    with pytest.raises(VisteerError, match=r"none\.toml cannot be read"):
+        read_spec(tmp_path / "none.toml")
