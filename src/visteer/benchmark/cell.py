@@ -148,7 +148,9 @@ def _end_with_the_grid() -> None:
     """Stop this process when the grid, at the other end of standard input, is gone."""
 
     def watch() -> None:
-        while os.read(sys.stdin.fileno(), 4096):  # not through sys.stdin, which would be locked when Python ends
+        while os.read(
+            sys.stdin.fileno(), 4096
+        ):  # not through sys.stdin, which would be locked when Python ends
             pass
         os._exit(3)
 

@@ -119,15 +119,17 @@ class _Job:
         ]
         record = replace(read_record(out, self.cell), attempts=0)
         while record.attempts < ATTEMPTS:
-            with log.open("wb") as file:
-                with subprocess.Popen(
+            with (
+                log.open("wb") as file,
+                subprocess.Popen(
                     command,
                     stdin=subprocess.PIPE,
                     stdout=file,
                     stderr=file,
                     env={**os.environ, **(environment or {})},
-                ) as process:
-                    code = process.wait()
+                ) as process,
+            ):
+                code = process.wait()
             record = replace(read_record(out, self.cell), attempts=record.attempts + 1)
             if code == 0:
                 break

@@ -28,6 +28,7 @@ COMMANDS = {
     "evaluate": "Measure a run: predictions, maps, reliance.",
     "compare": "Compare two runs image by image.",
     "report": "Write the results as one HTML file.",
+    "benchmark": "Run a grid of data sets, models, approaches and seeds.",
     "data": "Check, download or generate images.",
     "doctor": "Say what this machine offers.",
 }

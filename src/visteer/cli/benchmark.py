@@ -1,0 +1,116 @@
+"""visteer benchmark: a grid of data sets, models, approaches and seeds, and its tables."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from visteer.atomic import write_text
+from visteer.benchmark.grid import Engine, Standing, read_grid, run_grid
+from visteer.benchmark.table import ResultTable, result_table, to_csv, to_html, to_latex, to_markdown
+from visteer.cli.options import JsonOption, one_of
+from visteer.cli.output import note, print_json, progress_bars, say
+from visteer.errors import VisteerError
+
+FORMATS = {"md": to_markdown, "csv": to_csv, "tex": to_latex, "html": to_html}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("benchmark")(benchmark)
+
+
+def benchmark(
+    spec: Annotated[
+        str,
+        typer.Argument(metavar="SPEC", help="A benchmark's TOML file, or paper for the one of the paper."),
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="The folder of all results; default: the benchmark's name.")
+    ] = None,
+    data_root: Annotated[
+        Path | None, typer.Option(help="What relative paths in the file count from; default: its folder.")
+    ] = None,
+    workers: Annotated[int, typer.Option(help="Runs at once.", min=1, max=256)] = 1,
+    engine: Annotated[str, typer.Option(help="local, or ray for a Ray cluster.")] = "local",
+    json: JsonOption = False,
+) -> None:
+    """Run every cell of a benchmark that is not done yet, and write its tables.
+
+    Stop it at any time: called again, it goes on where it was. A run that fails is tried once more, then shown in the
+    tables with its error.
+
+    Example: visteer benchmark benchmarks/specs/small.toml --data-root data --workers 2
+    """
+    path = _spec_path(spec)
+    folder = out or Path(path.stem)
+    chosen = one_of(engine, Engine, "--engine")
+    with progress_bars() as bars:
+        run_grid(
+            path,
+            folder,
+            data_root=data_root,
+            workers=workers,
+            engine=chosen,  # type: ignore[arg-type]
+            on_cell=_tell,
+            progress=bars,
+        )
+    grid, records = read_grid(folder)
+    table = result_table(grid, records)
+    written = write_tables(folder, table)
+    failed = [record for record in records if record.state == "failed"]
+    if json:
+        print_json(
+            {
+                "benchmark": grid.name,
+                "done": sum(record.state == "done" for record in records),
+                "failed": {record.cell.name: record.error for record in failed},
+                "tables": [str(path) for path in written],
+            }
+        )
+    else:
+        say(to_markdown(table))
+        say(f"tables: {', '.join(str(path) for path in written)}")
+    if failed:
+        raise VisteerError(
+            f"{len(failed)} of {len(records)} runs failed; see {folder / 'logs'}, and call it again to retry"
+        )
+
+
+def write_tables(folder: Path, table: ResultTable) -> list[Path]:
+    """Write the table in every format into `folder`; gives the paths."""
+    paths = []
+    for suffix, as_text in FORMATS.items():
+        paths.append(folder / f"table.{suffix}")
+        write_text(paths[-1], as_text(table))
+    return paths
+
+
+def _spec_path(spec: str) -> Path:
+    """The file that `spec` names."""
+    if spec == "paper":
+        return Path(str(files("visteer.benchmark"))) / "specs" / "paper.toml"
+    return Path(spec)
+
+
+def _tell(standing: Standing) -> None:
+    """One line for each cell that ends."""
+    record = standing.record
+    ended = "done" if record.state == "done" else f"failed: {record.error}"
+    left = "" if standing.seconds_left is None else f", about {_duration(standing.seconds_left)} left"
+    note(f"{standing.done} of {standing.total}: {record.cell.name} {ended}{left}")
+
+
+def _duration(seconds: float) -> str:
+    """Such as "2 h 5 min".
+
+    Example:
+        >>> _duration(30), _duration(7500)
+        ('1 min', '2 h 5 min')
+    """
+    minutes = max(1, round(seconds / 60))
+    hours, rest = divmod(minutes, 60)
+    return f"{hours} h {rest} min" if hours else f"{rest} min"
