@@ -33,7 +33,6 @@ def _write(path: Path, time: int) -> None:
         ("package-lock.json", True),
         ("index.html", True),
         ("test/raster/stroke.test.ts", False),
-        ("e2e/saving.mjs", False),
         ("node_modules/vite/index.js", False),
         ("openapi.json", False),
     ],
