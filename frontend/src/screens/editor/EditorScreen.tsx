@@ -315,7 +315,7 @@ export function EditorScreen({ imageKey, showHelp }: { imageKey: number; showHel
       if (isTyping(event.target)) return;
       const action = actionOf(event, "editor");
       if (action === null || action === "help" || action === "theme") return;
-      const onButton = event.target instanceof HTMLElement && event.target.closest("button, input, a, [role=slider]") !== null;
+      const onButton = event.target instanceof HTMLElement && event.target.closest("button, a, input:not([type=range])") !== null;
       // Enter and Space press the button that has the focus; arrows move the slider that has it.
       if (onButton && ["Enter", " "].includes(event.key)) return;
       if (event.target instanceof HTMLInputElement && event.key.startsWith("Arrow")) return;

@@ -1,4 +1,4 @@
-import { useEffect } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import type { AttentionMap } from "../../heat/attention_map";
 import { resizeMap } from "../../heat/attention_map";
 import type { Ink } from "../../tools/settings";
@@ -28,6 +28,8 @@ export function FromMapPanel({ map, stage, value, ink, change, apply, close }: P
     stage.showPreview(map === null ? null : previewOf(map, value));
     return () => stage.showPreview(null);
   }, [map, threshold, invert]);
+  const slider = useRef<HTMLInputElement>(null);
+  useEffect(() => slider.current?.focus(), [map === null]);
   const kind = ink === "irrelevant" ? "irrelevant" : "relevant";
   return (
     <section class="float" aria-label="Start from the model's map">
@@ -41,10 +43,12 @@ export function FromMapPanel({ map, stage, value, ink, change, apply, close }: P
               Threshold <output>{Math.round(threshold * 100)} %</output>
             </span>
             <input
+              ref={slider}
               type="range"
               min="0"
               max="1"
               step="0.01"
+              aria-label="Threshold"
               value={threshold}
               onInput={(event) => change({ threshold: Number(event.currentTarget.value), invert })}
             />

@@ -53,7 +53,7 @@ export function HistoryList({ image, restore, takeAside }: Props) {
       {entries.map((entry) => (
         <li key={entry.revision} aria-current={entry.revision === base ? "true" : undefined}>
           <div>
-            <b>{entry.revision}</b> {entry.author} <span class="quiet">{entry.source}</span>
+            <b>{entry.revision}</b> <bdi>{entry.author}</bdi> <span class="quiet">{entry.source}</span>
             <small>
               {timeOf(new Date(entry.time))}
               {entry.has_relevant ? "" : " · nothing relevant"}

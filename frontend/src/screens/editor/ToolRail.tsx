@@ -25,7 +25,7 @@ export function ToolRail({ tool, canUndo, canRedo, panel, act }: Props) {
       <svg viewBox="0 0 24 24" aria-hidden="true">
         {icon}
       </svg>
-      <kbd aria-hidden="true">{key.replace("Ctrl+Shift+", "⇧^").replace("Ctrl+", "^")}</kbd>
+      <kbd aria-hidden="true" data-key={key.replace("Ctrl+", "^")} />
     </button>
   );
   const brush = tool.tool === "brush";

@@ -89,13 +89,12 @@ export function ImageGrid({ list, chosen, choose, open }: Props) {
           id={`card-${place}`}
           tabIndex={-1}
           aria-selected={place === chosen}
-          aria-label={spoken(item)}
           onClick={() => {
             choose(place);
             open(item.key);
           }}
         >
-          <Thumb imageKey={item.key} name="" heat={preferences.thumbMaps} />
+          <Thumb imageKey={item.key} name={shortName(item.id)} heat={preferences.thumbMaps} />
           <Caption item={item} />
         </button>
       ),
@@ -126,7 +125,10 @@ function Caption({ item }: { item: Item }) {
         <span class="caption-class">{item.class}</span>
         {item.predicted !== null && (
           <span class={`verdict ${item.right === true ? "is-right" : "is-wrong"}`}>
-            <span title={`Predicted ${item.predicted}`}>{item.right === true ? "✓" : `✗ ${item.predicted}`}</span>
+            <span title={`Predicted ${item.predicted}`}>
+              <span class="unseen">predicted {item.right === true ? "right" : ""}</span>
+              {item.right === true ? "✓" : `✗ ${item.predicted}`}
+            </span>
           </span>
         )}
       </span>
@@ -146,9 +148,4 @@ function Caption({ item }: { item: Item }) {
       </span>
     </span>
   );
-}
-
-function spoken(item: Item): string {
-  const said = item.predicted === null ? "no prediction" : `predicted ${item.predicted} with ${percent(item.confidence)}`;
-  return `${shortName(item.id)}, ${item.class}, ${said}, ${STATES[item.state]}`;
 }

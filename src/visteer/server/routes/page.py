@@ -55,7 +55,4 @@ def check_page(static: Path = STATIC) -> None:
         VisteerError: it is not; the message says how to get it.
     """
     if not (static / "index.html").is_file():
-        raise VisteerError(
-            f"the editor's page is missing in {static}; reinstall visteer, or in a clone of it build the page: "
-            "npm ci && npm run build in frontend/"
-        )
+        raise VisteerError("the editor's page is not built: reinstall visteer, or run make page in a clone of it")
