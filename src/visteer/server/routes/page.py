@@ -55,4 +55,6 @@ def check_page(static: Path = STATIC) -> None:
         VisteerError: it is not; the message says how to get it.
     """
     if not (static / "index.html").is_file():
-        raise VisteerError("the editor's page is not built: reinstall visteer, or run make page in a clone of it")
+        raise VisteerError(
+            "the editor's page is not built: reinstall visteer, or run make page in a clone of it"
+        )
