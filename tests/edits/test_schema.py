@@ -67,7 +67,7 @@ def test_every_older_schema_upgrades_and_keeps_its_rows(
         assert store.history("a.png") == (replace(edit, revision=1),)
     with engine.connect() as connection:
         triggers = connection.execute(text("SELECT count(*) FROM sqlite_master WHERE type = 'trigger'"))
-        assert triggers.scalar() == 8
+        assert triggers.scalar() == 10
     engine.dispose()
 
 

@@ -1,4 +1,4 @@
-"""The tables that hold edits and verdicts, and the step that brings a database to them.
+"""The tables that hold edits, verdicts and ratings, and the step that brings a database to them.
 
 A change here needs a new file in `migrations/versions`; a test compares the two.
 """
@@ -110,6 +110,19 @@ edit_strokes = Table(
     Column("stroke", String(MAX_STROKE_LENGTH), nullable=False),
     Column("revision", Integer, nullable=False),
     UniqueConstraint("image", "stroke", name="uq_edit_strokes_image_stroke"),
+)
+
+# One row a blind rating, never changed; of several by one author for one run and image the latest counts.
+ratings = Table(
+    "ratings",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("image", Integer, ForeignKey("images.id", name="fk_ratings_image"), nullable=False),
+    Column("run", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("time", UtcDateTime, nullable=False),
+    Column("value", Integer, nullable=False),
+    CheckConstraint("value >= 1 AND value <= 5", name="ck_ratings_value"),
 )
 
 

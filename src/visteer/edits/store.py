@@ -35,12 +35,14 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModu
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from visteer.edits.map_edit import MapEdit, check_text, from_steps
+from visteer.edits.rating import Rating
 from visteer.edits.schema import (
     MAX_ID_LENGTH,
     MAX_STROKE_LENGTH,
     edit_revisions,
     edit_strokes,
     images,
+    ratings,
     schema_is_current,
     upgrade_schema,
     verdicts,
@@ -284,6 +286,29 @@ class EditStore:
         with self._reading() as connection:
             return tuple(VerdictNote(row.id, row.name, _to_verdict(row)) for row in connection.execute(query))
 
+    def rate(self, rating: Rating) -> None:
+        """Add a blind rating; on disk when it returns.
+
+        Raises:
+            ValueError: the image's id is longer than a database can hold.
+        """
+        _check_id(rating.image_id)
+        with self._writing() as connection:
+            image = _lock_images(connection, [rating.image_id])[rating.image_id]
+            values = {"image": image, "run": rating.run, "author": rating.author, "time": rating.time}
+            connection.execute(insert(ratings).values({**values, "value": rating.value}))
+
+    def ratings(self, runs: Sequence[str] | None = None) -> tuple[Rating, ...]:
+        """All ratings, or those of `runs`, in the order in which they were stored."""
+        query = _RATINGS.order_by(ratings.c.id)
+        if runs is not None:
+            query = query.where(ratings.c.run.in_(runs))
+        with self._reading() as connection:
+            return tuple(
+                Rating(row.name, row.run, row.author, row.value, row.time)
+                for row in connection.execute(query)
+            )
+
     def revision_notes(self, after: int = 0, image_id: str | None = None) -> tuple[RevisionNote, ...]:
         """The revisions with a row above `after`, of all images or of one, oldest first; no raster is read."""
         query = _NOTES.where(edit_revisions.c.id > after).order_by(edit_revisions.c.id)
@@ -411,6 +436,9 @@ _NOTES = select(
 
 # Every column of a verdict with its image's id; `_to_verdict` reads it.
 _VERDICTS = select(images.c.name, *[c for c in verdicts.c if c.name != "image"]).join_from(images, verdicts)
+
+# Every column of a rating with its image's id.
+_RATINGS = select(images.c.name, *[c for c in ratings.c if c.name != "image"]).join_from(images, ratings)
 
 
 def _parse(url: str | URL | Path) -> URL:
