@@ -12,7 +12,7 @@ import torch
 from tests.docs.markdown import ROOT, sections, table_rows
 from visteer.attribution import normalize_maps
 from visteer.data.transforms import PRESETS as AUGMENTATIONS
-from visteer.steering import PRESETS, SteeringConfig, attention_mse_loss
+from visteer.steering import METHODS, PRESETS, SteeringConfig, attention_mse_loss
 from visteer.steering.irrelevant import DONOR_PROBABILITY, DONORS_AN_IMAGE, LARGEST_DONOR
 
 PAGE = ROOT / "docs" / "steering.md"
@@ -76,3 +76,13 @@ def test_the_transplant_is_as_stated():
     assert f"probability {DONOR_PROBABILITY:g}" in text
     assert math.isclose(LARGEST_DONOR, 1 / 4)
     assert "at most a quarter" in text
+
+
+def test_the_table_of_methods_is_the_one_computed():
+    rows = table_rows(SECTIONS["Methods"])
+    assert rows == [
+        [f"`{m.name}`", m.adds, m.marks, m.cost, f"{m.gamma:g}", m.source] for m in METHODS.values()
+    ]
+    (formulas,) = re.findall(r"^```text\n(.*?)^```$", SECTIONS["Methods"], re.M | re.S)
+    stated = dict(line.split(None, 1) for line in formulas.splitlines())
+    assert stated == {m.name: m.formula for m in METHODS.values() if m.loss is not None}

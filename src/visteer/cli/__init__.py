@@ -25,6 +25,7 @@ COMMANDS = {
     "import": "Take in edits: masks, boxes or pictures.",
     "export": "Write the latest edits as pictures.",
     "steer": "Train towards the edited maps.",
+    "methods": "List the methods of steering.",
     "evaluate": "Measure a run: predictions, maps, reliance.",
     "compare": "Compare two runs image by image.",
     "report": "Write the results as one HTML file.",

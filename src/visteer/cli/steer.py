@@ -18,6 +18,7 @@ from visteer.cli.training_options import (
     SetOption,
     build_config,
 )
+from visteer.steering import METHODS
 from visteer.study import TrainingData, chosen_irrelevant, default_selection
 
 
@@ -31,13 +32,19 @@ def steer(
     from_run: Annotated[
         str | None, typer.Option("--from", metavar="ID", help="Start from this run's weights.")
     ] = None,
-    method: Annotated[str, typer.Option(help="The attention loss.")] = "attention-mse",
-    gamma: Annotated[float | None, typer.Option(help="Its factor.", min=0)] = None,
+    method: Annotated[
+        str, typer.Option(help="What is added to the prediction loss; `visteer methods` lists them.")
+    ] = "attention-mse",
+    gamma: Annotated[
+        float | None,
+        typer.Option(help="Its factor. Default: the method's own; with another preset, its own.", min=0),
+    ] = None,
     irrelevant: Annotated[
         str | None,
         typer.Option(
             help="What is done with regions marked irrelevant: none, replace or transplant. "
-            "Default: transplant where there are marks small enough, else none; with another preset, the preset's."
+            "Default with attention-mse: transplant where there are marks small enough, else none. "
+            "Default with another method: none; with another preset, the preset's."
         ),
     ] = None,
     epochs: EpochsOption = None,
@@ -47,15 +54,20 @@ def steer(
     resume: ResumeOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Train towards the edited maps: prediction loss + gamma * attention loss.
+    """Train towards the edited maps: prediction loss + gamma * what the method adds.
 
     Without --from it starts where `visteer train` starts, so that both runs can be compared.
 
     Example: visteer steer my-study --gamma 10
     """
+    if method not in METHODS or METHODS[method].marks == "none":
+        offered = ", ".join(name for name, entry in METHODS.items() if entry.marks != "none")
+        raise typer.BadParameter(f"--method must be one of {offered}, not {method!r}")
     opened = open_study(study)
     data = TrainingData.of(opened)
-    if irrelevant is None and resume is None and preset == "default":
+    if gamma is None and preset == "default":
+        gamma = METHODS[method].gamma
+    if irrelevant is None and resume is None and preset == "default" and method == "attention-mse":
         irrelevant = chosen_irrelevant(data.training)
         note(f"irrelevant regions: {irrelevant} (--irrelevant changes it)")
     named: dict[str, object] = {

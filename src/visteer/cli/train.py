@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from visteer.cli.opening import open_study
@@ -15,8 +17,10 @@ from visteer.cli.training_options import (
     SetOption,
     build_config,
 )
-from visteer.steering import SteeringConfig
+from visteer.steering import METHODS, SteeringConfig
 from visteer.study import Reporting, Study, TrainingData, default_selection, train_run
+
+PLAIN_METHODS = tuple(name for name, method in METHODS.items() if method.marks == "none")
 
 
 def register(app: typer.Typer) -> None:
@@ -26,6 +30,9 @@ def register(app: typer.Typer) -> None:
 
 def train(
     study: StudyArgument,
+    method: Annotated[
+        str, typer.Option(help="none, or abn: give the classifier an attention branch (no edits needed).")
+    ] = "none",
     epochs: EpochsOption = None,
     seed: SeedOption = None,
     preset: PresetOption = "default",
@@ -37,10 +44,14 @@ def train(
 
     Example: visteer train my-study --epochs 10
     """
+    if method not in PLAIN_METHODS:
+        raise typer.BadParameter(
+            f"--method must be one of {', '.join(PLAIN_METHODS)}, not {method!r}: visteer steer takes the others"
+        )
     opened = open_study(study)
     data = TrainingData.of(opened)
     named: dict[str, object] = {
-        "method": "none",
+        "method": method,
         "epochs": epochs,
         "seed": opened.settings.seed if seed is None else seed,
         "select_by": default_selection(data.validation, steered=False),

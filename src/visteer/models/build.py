@@ -16,6 +16,7 @@ from huggingface_hub.errors import EntryNotFoundError
 from torch import Tensor, nn
 
 from visteer.errors import VisteerError
+from visteer.models.abn import ABN, add_attention_branch, build_abn
 from visteer.models.preprocessing import Preprocessing
 from visteer.models.target_layer import find_target_layer
 from visteer.models.weights import first_line, load_tensors, read_weights
@@ -101,7 +102,7 @@ def build_classifier(
 
     Arguments:
         name: a timm name (`resnet50`, `tf_efficientnet_lite0`), or a torchvision one after a prefix
-            (`torchvision:resnet50`).
+            (`torchvision:resnet50`); with `abn:` before it, with an attention branch (`build_abn`).
         num_classes: at least 2. With `imagenet` and `offline` the head is the pretrained one for 1000
             classes and fresh for any other number.
         weights: `imagenet` (downloaded once from the model hub), `offline` (from the package that
@@ -127,6 +128,8 @@ def build_classifier(
         raise ValueError(
             f"num_classes must be 2 or more, with a name each: {num_classes}, {len(names)} names"
         )
+    if name.startswith(ABN):
+        return build_abn(build_classifier(name.removeprefix(ABN), num_classes, weights, image_size, names))
     backbone = create_backbone(name, num_classes)
     preprocessing = _default_preprocessing(name, backbone, image_size)
     _check_image_size(backbone, name, image_size)
@@ -151,12 +154,17 @@ def create_backbone(name: str, num_classes: int) -> nn.Module:
     Raises:
         VisteerError: an unknown name, or a network without a spatial stage that is known.
     """
+    backbone: nn.Module
+    if name.startswith(ABN):
+        backbone = create_backbone(name.removeprefix(ABN), num_classes)
+        add_attention_branch(backbone, name.removeprefix(ABN), num_classes)
+        return backbone
     if name.startswith(_TORCHVISION):
         short = name.removeprefix(_TORCHVISION)
         known = torchvision.models.list_models(module=torchvision.models)
         if short not in known:
             raise VisteerError(f"torchvision has no classifier {short!r}{_did_you_mean(short, known)}")
-        backbone: nn.Module = torchvision.models.get_model(short, weights=None, num_classes=num_classes)
+        backbone = torchvision.models.get_model(short, weights=None, num_classes=num_classes)
     else:
         if not timm.is_model(name):
             raise VisteerError(f"timm has no model {name!r}{_did_you_mean(name, timm.list_models())}")

@@ -8,7 +8,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args, get_type_hints
 
-Method = Literal["none", "attention-mse"]
+Method = Literal[
+    "none",
+    "attention-mse",
+    "hint",
+    "l1",
+    "ppce",
+    "energy",
+    "dice",
+    "distance-aware",
+    "gradia",
+    "res-g",
+    "rrr-g",
+    "rrr",
+    "rbr",
+    "cdep",
+    "caipi",
+    "abn",
+    "abn-edit",
+]
 Irrelevant = Literal["none", "replace", "transplant"]
 Ramp = Literal["constant", "linear"]
 MAX_SEED = 2**63 - 1  # torch takes no more
@@ -19,11 +37,11 @@ class SteeringConfig:
     """How to train. The defaults suit fine-tuning a pretrained classifier on a small set.
 
     Attributes:
-        method: the attention loss added to the prediction loss; "none" trains plainly.
+        method: what is added to the prediction loss, a name of `visteer.steering.METHODS`; "none" trains plainly.
         gamma: its factor.
         gamma_schedule: "linear" from 0 to `gamma` over the run, so that the prediction is learned first and then
             moved; or "constant".
-        map_resolution: compare map and edit on the "map"'s grid, or on the "image"'s as the paper does.
+        map_resolution: for "attention-mse": compare on the "map"'s grid, or on the "image"'s as the paper does.
         constant_weights: keep Grad-CAM's channel weights constant in the loss (first order).
         empty_regions: an edit that leaves nowhere to look (every cell irrelevant) either does not take part
             ("skip") or pulls the map to zero ("suppress", the paper's; it kills maps).

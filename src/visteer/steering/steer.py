@@ -1,11 +1,11 @@
-"""The training loop: prediction loss + gamma * attention loss, one forward pass a step."""
+"""The training loop: prediction loss + gamma * what the method adds, one loop for every method."""
 
 from __future__ import annotations
 
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,8 +22,7 @@ from torch.nn import functional as F
 from visteer.attribution import GradCAM, dead_maps
 from visteer.data.transforms import PairedTransform, TransformConfig
 from visteer.errors import VisteerError
-from visteer.models import find_target_layer
-from visteer.steering.attention_losses import attention_mse_loss
+from visteer.models import AttentionBranchOutputs, find_target_layer
 from visteer.steering.config import SteeringConfig
 from visteer.steering.dataset import SteeringBatch, SteeringDataset, irrelevant_cells
 from visteer.steering.irrelevant import (
@@ -33,8 +32,10 @@ from visteer.steering.irrelevant import (
     replace_irrelevant,
     transplant,
 )
+from visteer.steering.methods import METHODS, ForwardPass, check_method, usable
 from visteer.steering.run_folder import Epoch, RunFolder, digest_data, versions
 
+Watch = GradCAM | AttentionBranchOutputs | None
 Validate = Callable[[nn.Module], Mapping[str, float]]
 ResultT = TypeVar("ResultT")
 
@@ -65,7 +66,7 @@ def steer(
     on_step: Callable[[int, int], None] | None = None,
     on_epoch: Callable[[Epoch], None] | None = None,
 ) -> SteeringRun:
-    """Train `model` in place on prediction loss + gamma * attention loss; it ends with the kept epoch's weights.
+    """Train `model` in place on prediction loss + gamma * the method's loss; it ends with the kept epoch's weights.
 
     One optimiser step sees `config.batch_size` images over all processes; a launcher (`accelerate launch`,
     `torchrun`) sets the number of processes and devices. Everything random is drawn for the whole batch
@@ -75,7 +76,7 @@ def steer(
     Arguments:
         model: takes (N, 3, S, S) float images in [0, 1] and gives logits (N, C).
         data: training images with labels, and edits for some of them.
-        config: the settings.
+        config: the settings; `METHODS[config.method]` says what is added.
         validate: gives the validation figures of the model; `config.select_by` names those whose mean picks
             the kept epoch, the later one of equals. Without it the last epoch is kept.
         folder: where the run is written after every epoch; None writes nothing.
@@ -84,11 +85,12 @@ def steer(
         on_step: called with (steps done, steps in all). on_epoch: called with the row of each finished epoch.
 
     Raises:
-        VisteerError: the loss is no number any more, the folder holds another run, nothing to steer with, or
-            another process failed to validate, to write or to read the kept weights.
+        VisteerError: the loss is no number any more, the folder holds another run, no edit has the marks that the
+            method needs, the network does not suit it, or another process failed to validate, to write or to read
+            the kept weights.
         ValueError: `config.select_by` names no validation figure, `data` is empty.
 
-    Source: Elbeialy et al. 2023, stage three; the transplanting of marks is this project's own.
+    Source: Elbeialy et al. 2023, stage three; those of `METHODS`; the transplanting of marks is this project's own.
 
     Example:
         >>> import numpy as np
@@ -145,6 +147,8 @@ class _Loop:
         self, model: nn.Module, data: SteeringDataset, config: SteeringConfig, accelerator: Accelerator
     ) -> None:
         self.data, self.config, self.accelerator = data, config, accelerator
+        self.method = METHODS[config.method]
+        check_method(self.method, model, data)
         self.bare_model = model
         self.frozen = _freeze(model, config.freeze)
         trained = [p for p in model.parameters() if p.requires_grad]
@@ -153,19 +157,22 @@ class _Loop:
         if config.channels_last:
             model.to(memory_format=torch.channels_last)
         self.model, self.optimizer = accelerator.prepare(model, _optimizer(trained, config))
-        self.layer = None if config.method == "none" else config.target_layer or find_target_layer(model)
+        reads_maps = self.method.reads == "grad-cam"
+        self.layer = config.target_layer or find_target_layer(model) if reads_maps else None
         self.transform = PairedTransform(TransformConfig.preset(config.augment))
         self.class_weights = _class_weights(data, config).to(accelerator.device)
-        self.bf16 = config.precision == "bf16" or (
+        wanted = config.precision == "bf16" or (
             config.precision == "auto" and computes_bf16(accelerator.device)
         )
+        self.bf16 = wanted and not self.method.full_precision
         self.donors = donor_rows(data) if config.irrelevant == "transplant" else np.empty(0, np.int64)
-        self.somewhere_to_look = _somewhere_to_look(data)
+        self.usable = usable(self.method, data)
+        if self.method.marks == "any" and config.empty_regions == "skip":
+            self.usable = self.usable & _somewhere_to_look(data)
+        self.usable_if_pasted = self.usable
+        if "irrelevant" in self.method.marks:
+            self.usable_if_pasted = usable(self.method, data, pasted=True)
         self.best: dict[str, Tensor] = {}
-        if config.method != "none" and not len(data.edited):
-            raise VisteerError(
-                "there is no edit to steer with; draw some (visteer edit) or import masks (visteer import)"
-            )
 
     def run_epoch(self, epoch: int, on_step: Callable[[int, int], None] | None) -> dict[str, float]:
         """Train one epoch and give its means. Every image is seen once, in batches of nearly equal size."""
@@ -178,13 +185,13 @@ class _Loop:
         for module in self.frozen:
             module.eval()
         sums = torch.zeros(5, dtype=torch.float64)
-        with torch.random.fork_rng(), _cam_at(self.bare_model, self.layer) as cam:
+        with torch.random.fork_rng(), self._watching() as watch:
             for step, rows in enumerate(batches):
                 position = epoch + step / len(batches)
                 for group in self.optimizer.param_groups:
                     group["lr"] = config.learning_rate_at(position)
                 torch.manual_seed(seed * 100_003 + step)
-                sums += self._step(rows, cam, config.gamma_at(position), seed * 100_003 + step)
+                sums += self._step(rows, watch, config.gamma_at(position), seed * 100_003 + step)
                 if on_step is not None and self.accelerator.is_main_process:
                     on_step(epoch * len(batches) + step + 1, config.epochs * len(batches))
         sums = self.accelerator.reduce(sums.float().to(self.accelerator.device)).cpu().double()
@@ -203,7 +210,13 @@ class _Loop:
             "learning_rate": config.learning_rate_at(epoch + 1 - 1 / len(batches)),
         }
 
-    def _step(self, rows: NDArray[np.int64], cam: GradCAM | None, gamma: float, seed: int) -> Tensor:
+    def _watching(self) -> AbstractContextManager[Watch]:
+        """What reads maps in the forward passes: nothing where the method needs none, since then no hook is due."""
+        if self.method.has_branch:
+            return AttentionBranchOutputs(self.bare_model)
+        return nullcontext() if self.layer is None else GradCAM(self.bare_model, self.layer)
+
+    def _step(self, rows: NDArray[np.int64], watch: Watch, gamma: float, seed: int) -> Tensor:
         """One optimiser step on the images `rows` of all processes; the sums that this process contributed."""
         processes, index = self.accelerator.num_processes, self.accelerator.process_index
         draws = _Draws(self, rows, torch.Generator().manual_seed(seed))
@@ -216,38 +229,60 @@ class _Loop:
             last = number == len(parts) - 1
             with nullcontext() if last else self.accelerator.no_sync(self.model):
                 batch, counts = draws.batch(part)
-                with torch.autocast(self.accelerator.device.type, torch.bfloat16, enabled=self.bf16):
-                    logits = self.model(batch.images)
-                logits = logits.float()
+                if self.method.reads == "input gradients":
+                    batch.images.requires_grad_()
+                logits = self._predict(self.model, batch.images)
                 losses = F.cross_entropy(logits, batch.labels, self.class_weights, reduction="none")
+                if isinstance(watch, AttentionBranchOutputs):
+                    branch = watch.logits.float()
+                    losses = losses + F.cross_entropy(
+                        branch, batch.labels, self.class_weights, reduction="none"
+                    )
                 prediction = losses.sum() / label_weight
-                attention, dead = self._attention(cam, logits, batch, counts, attended)
+                added, dead = self._added(watch, logits, batch, counts, draws.noise[part])
+                added = added / attended
                 # Processes average their gradients; the sums are over the whole batch, hence the factor.
-                self.accelerator.backward((prediction + gamma * attention) * processes)
+                self.accelerator.backward((prediction + gamma * added) * processes)
                 right = (logits.argmax(1) == batch.labels).sum()
-                values = (prediction.detach(), attention.detach(), counts.sum(), dead, right)
+                values = (prediction.detach(), added.detach(), counts.sum(), dead, right)
                 sums += torch.stack([torch.as_tensor(value).cpu().double() for value in values])
         self.optimizer.step()
         self.optimizer.zero_grad()
         return sums
 
-    def _attention(
-        self, cam: GradCAM | None, logits: Tensor, batch: SteeringBatch, counts: Tensor, attended: int
+    def _predict(self, model: nn.Module, images: Tensor) -> Tensor:
+        """Logits in float32."""
+        with torch.autocast(self.accelerator.device.type, torch.bfloat16, enabled=self.bf16):
+            logits: Tensor = model(images)
+        return logits.float()
+
+    def _added(
+        self, watch: Watch, logits: Tensor, batch: SteeringBatch, counts: Tensor, noise: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """The batch's part of the attention loss, and how many of the maps that count are zero everywhere."""
-        if cam is None or not counts.any():
-            return logits.new_zeros(()), torch.zeros(())
-        maps = cam.maps(
-            logits, batch.labels, create_graph=True, constant_weights=self.config.constant_weights
-        )
-        losses = attention_mse_loss(
-            maps[counts],
-            batch.targets[counts],
-            batch.weights[counts],
+        """The sum of the method's loss over the images that count, and how many of their maps are zero everywhere."""
+        loss, dead = self.method.loss, torch.zeros(())
+        if loss is None or not counts.any():
+            return logits.new_zeros(()), dead
+        maps = None
+        if isinstance(watch, GradCAM):
+            constant = self.config.constant_weights
+            maps = watch.maps(logits, batch.labels, create_graph=True, constant_weights=constant)
+            dead = dead_maps(maps[counts]).sum()
+        elif watch is not None:
+            maps = watch.maps.float()
+        seen = ForwardPass(
+            model=self.bare_model,
+            predict=partial(self._predict, self.bare_model),
+            images=batch.images,
+            logits=logits,
+            labels=batch.labels,
+            targets=batch.targets,
+            weights=batch.weights,
+            noise=noise,
             resolution=self.config.map_resolution,
-            reduction="none",
+            maps=maps,
         )
-        return losses.sum() / attended, dead_maps(maps[counts]).sum()
+        return loss(seen)[counts].sum(), dead
 
     def state(self) -> dict[str, object]:
         """All that the next epoch depends on; random numbers come from the seed and need no state."""
@@ -285,11 +320,14 @@ class _Draws:
         edit_rows = data.edit_rows[rows]
         has_edit = edit_rows >= 0
         self.attended = has_edit.copy()
-        if config.empty_regions == "skip":
-            self.attended[has_edit] = loop.somewhere_to_look[edit_rows[has_edit]]
+        self.attended[has_edit] = loop.usable[edit_rows[has_edit]]
         if config.irrelevant == "transplant":
             self.donors = draw_donors(len(rows), loop.donors, generator)
-            self.attended |= ((self.donors >= 0).any(1).numpy()) & ~has_edit
+            pasted = (self.donors >= 0).any(1).numpy()
+            if loop.method.marks in ("any", "irrelevant"):
+                self.attended |= pasted & ~has_edit
+            self.attended[has_edit] |= pasted[has_edit] & loop.usable_if_pasted[edit_rows[has_edit]]
+        self.noise = torch.randint(2**62, (len(rows),), generator=generator)
 
     def batch(self, part: NDArray[np.int64]) -> tuple[SteeringBatch, Tensor]:
         """The images at the positions `part` of the batch, changed and augmented, and which maps count."""
@@ -306,16 +344,6 @@ class _Draws:
             images = images.contiguous(memory_format=torch.channels_last)
         counts = torch.from_numpy(self.attended[part]).to(images.device)
         return SteeringBatch(images, batch.labels, targets, weights, batch.indices), counts
-
-
-@contextmanager
-def _cam_at(model: nn.Module, layer: str | None) -> Iterator[GradCAM | None]:
-    """A `GradCAM` at `layer`, or None for plain training, which needs no hook."""
-    if layer is None:
-        yield None
-        return
-    with GradCAM(model, layer) as cam:
-        yield cam
 
 
 @contextmanager

@@ -24,10 +24,11 @@ from visteer.data.sample import Split
 from visteer.errors import VisteerError
 from visteer.evaluation import Comparison, EvaluationResult, compare, evaluate, load_result, save_result
 from visteer.evaluation.localisation import MAP_SCORES, REGION_THRESHOLD
-from visteer.models import Classifier
+from visteer.models import Classifier, build_abn
 from visteer.models.target_layer import get_layer
-from visteer.steering import RunFolder, SteeringConfig, SteeringDataset, SteeringRun, steer
+from visteer.steering import METHODS, RunFolder, SteeringConfig, SteeringDataset, SteeringRun, steer
 from visteer.steering.irrelevant import donor_rows
+from visteer.steering.methods import check_method
 from visteer.steering.run_folder import Epoch, digest_data
 from visteer.study.study import Study
 
@@ -106,6 +107,8 @@ def train_run(
     if resume is not None:
         config = run_config(study, resume)
         start_from = cast("str | None", study.run_folder(resume).describe().get("start_from"))
+    elif METHODS[config.method].has_branch:
+        config = replace(config, target_layer=None)
     elif config.target_layer is None:
         config = replace(config, target_layer=study.settings.layer)
     _check_selection(config, data.validation)
@@ -114,6 +117,8 @@ def train_run(
         with torch.random.fork_rng():
             torch.manual_seed(config.seed)
             model = study.initial_model() if start_from is None else load_run(study, start_from)
+            if METHODS[config.method].has_branch:
+                model = build_abn(model)
     _check_fit(config, model, data.training)
     kind = "steered" if is_steered(config) else "plain"
     with study.reserved_run(kind) if resume is None else nullcontext(resume) as run:
@@ -152,7 +157,7 @@ def default_selection(validation: SteeringDataset, *, steered: bool) -> str:
 
 def is_steered(config: SteeringConfig) -> bool:
     """Whether a run with these settings makes any use of the edits."""
-    return config.method != "none" or config.irrelevant != "none"
+    return METHODS[config.method].marks != "none" or config.irrelevant != "none"
 
 
 def finished_runs(study: Study) -> tuple[str, ...]:
@@ -381,6 +386,7 @@ def _check_selection(config: SteeringConfig, validation: SteeringDataset) -> Non
 
 def _check_fit(config: SteeringConfig, model: nn.Module, training: SteeringDataset) -> None:
     """Find out before a run is begun that a setting names what the model or the training images have not."""
+    check_method(METHODS[config.method], model, training)
     modules = dict(model.named_modules())
     if config.target_layer is not None:
         get_layer(model, config.target_layer)

@@ -1,0 +1,46 @@
+"""visteer methods prints the table; visteer steer takes its names, and refuses one whose marks are missing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.command_line import call
+from tests.cli.conftest import SMALL_MODEL
+from visteer.steering import METHODS
+
+
+def test_the_table_has_every_method():
+    assert [row["name"] for row in call("methods", "--json").json["methods"]] == list(METHODS)
+    shown = call("methods").out
+    for name in METHODS:
+        assert f" {name} " in shown, name
+
+
+@pytest.mark.parametrize("method", ["rrr", "energy", "caipi"])
+def test_steer_runs_a_method_with_its_own_gamma(study, method):
+    result = call("steer", study, "--method", method, "--epochs", 1, "--json").json
+    assert result["irrelevant"] == "none"
+    assert result["history"][0]["attention_loss"] > 0
+    described = json.loads((study / "runs" / result["run"] / "run.json").read_text())
+    assert described["config"]["method"] == method
+    assert described["config"]["gamma"] == METHODS[method].gamma
+
+
+def test_steer_refuses_a_method_without_marks_and_begins_no_run(phantom: Path, tmp_path: Path):
+    study = tmp_path / "new"
+    masks = ("--images", phantom / "images", "--masks", phantom / "masks")
+    assert call("init", study, *masks, *SMALL_MODEL).code == 0
+    assert call("import", study, "--format", "masks", "--outside", "unknown").code == 0
+    error = call("steer", study, "--method", "rrr", "--epochs", 1).error
+    assert "rrr needs irrelevant marks; this study has none" in error
+    assert "visteer edit" in error
+    assert not list((study / "runs").glob("*"))
+
+
+def test_a_name_that_is_none_is_wrong_use(study):
+    assert "--method must be one of" in call("steer", study, "--method", "none").misuse
+    assert "--method must be one of" in call("steer", study, "--method", "nonsense").misuse
+    assert "visteer steer takes the others" in call("train", study, "--method", "rrr").misuse
