@@ -15,7 +15,7 @@ from visteer.edits.store import StoreFailure
 from visteer.errors import VisteerError
 from visteer.server.editor import Editor
 from visteer.server.gate import Gate, add_headers
-from visteer.server.routes import edits, images, study, verdicts
+from visteer.server.routes import API, edits
 from visteer.server.routes.page import STATIC, page_routes
 from visteer.server.sessions import Sessions, session_secret
 from visteer.study import Study
@@ -48,8 +48,9 @@ def create_app(
     """
     if run is not None:
         opened.run_folder(run)
-    sessions = Sessions(token, session_secret(opened.folder))
-    editor = Editor.open(opened, author, run)
+    secret = session_secret(opened.folder)
+    sessions = Sessions(token, secret)
+    editor = Editor.open(opened, author, secret, run)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -66,7 +67,7 @@ def create_app(
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.editor = editor
-    for router in (study.router, images.router, edits.router, verdicts.router, page_routes(static)):
+    for router in (*API, page_routes(static)):
         app.include_router(router)
     app.add_exception_handler(edits.Conflict, edits.answer_conflict)
     app.add_exception_handler(RequestValidationError, _answer_invalid)

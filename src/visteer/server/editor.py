@@ -41,7 +41,9 @@ class RelevanceMemory:
 
 @dataclass(frozen=True, eq=False)
 class Editor:
-    """One study as served. `author` makes the edits; `run` is shown first, None takes the latest finished one.
+    """One study as served. `author` makes the edits; `secret` is the study's own and never sent.
+
+    `run` is shown first, None takes the latest finished one.
 
     `saving` and `mapping` give these two threads of their own, so that no save waits behind maps that are computed.
     """
@@ -52,13 +54,14 @@ class Editor:
     maps: Maps
     pictures: Pictures
     author: str
+    secret: bytes
     run: str | None = None
     saving: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(SAVING_AT_ONCE))
     mapping: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(MAPPING_AT_ONCE))
     relevance: RelevanceMemory = field(default_factory=RelevanceMemory)
 
     @classmethod
-    def open(cls, study: Study, author: str, run: str | None = None) -> Editor:
+    def open(cls, study: Study, author: str, secret: bytes, run: str | None = None) -> Editor:
         """Open the store of `study` and all that is made from it.
 
         Raises:
@@ -66,7 +69,7 @@ class Editor:
         """
         store = study.open_edits()
         maps = Maps(study)
-        return cls(study, store, Catalogue(study, store, maps), maps, Pictures(study), author, run)
+        return cls(study, store, Catalogue(study, store, maps), maps, Pictures(study), author, secret, run)
 
     def sample(self, key: int) -> StudySample:
         """The image `key`, or 404."""

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from visteer.data.sample import Split
+from visteer.edits.rating import BEST, WORST
 from visteer.edits.verdict import VerdictKind
 
 StateName = Literal["none", "edited", "accepted", "nothing", "skipped"]
@@ -173,3 +174,68 @@ class VerdictMessage(Message):
     verdict: VerdictKind
     run: str | None = Field(default=None, max_length=200)
     comment: str = Field(default="", max_length=MAX_COMMENT)
+
+
+class RatingsMessage(Message):
+    """How many trials there are and have this rater's rating; `next` is the first without, None for none."""
+
+    total: int
+    rated: int
+    next: int | None
+
+
+class TrialMessage(Message):
+    """One map to rate, without its run; `value` is this rater's latest rating of it."""
+
+    number: int
+    key: int
+    class_: str = Field(serialization_alias="class")
+    value: int | None
+
+
+class RatingMessage(Message):
+    """1 (looks exactly where an expert looks) to 5 (somewhere else)."""
+
+    value: int = Field(ge=BEST, le=WORST, strict=True)
+
+
+class RatedMessage(Message):
+    """A rating that is on disk."""
+
+    number: int
+    value: int
+
+
+class RatingResult(Message):
+    """The ratings of one run: mean over images with its 95 % interval, and Krippendorff's alpha of the raters."""
+
+    run: str
+    images: int
+    raters: int
+    mean: float | None
+    low: float | None
+    high: float | None
+    alpha: float | None
+
+
+class ComparedRun(Message):
+    """One run on one image; the scores are null without a relevant region to measure against."""
+
+    run: str
+    predicted: str
+    right: bool
+    probabilities: list[Probability]
+    dead: bool
+    misalignment: float | None
+    epg: float | None
+    iou: float | None
+
+
+class ComparisonMessage(Message):
+    """Two runs on one image."""
+
+    key: int
+    id: str
+    class_: str = Field(serialization_alias="class")
+    before: ComparedRun
+    after: ComparedRun

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from visteer.atomic import write_text
-from visteer.server.routes import edits, images, study, verdicts
+from visteer.server.routes import API
 
 DEFAULT = Path("frontend") / "openapi.json"
 
@@ -18,7 +18,7 @@ DEFAULT = Path("frontend") / "openapi.json"
 def openapi_text() -> str:
     """The OpenAPI description of all routes under /api, as JSON; needs no study."""
     app = FastAPI(title="Visteer editor", version="1", generate_unique_id_function=lambda route: route.name)
-    for router in (study.router, images.router, edits.router, verdicts.router):
+    for router in API:
         app.include_router(router)
     described = get_openapi(title=app.title, version=app.version, routes=app.routes)
     return json.dumps(described, indent=2, sort_keys=True, ensure_ascii=False) + "\n"

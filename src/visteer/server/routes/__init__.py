@@ -1,1 +1,13 @@
 """The routes, one module a subject."""
+
+from visteer.server.routes import comparing, edits, images, ratings, study, verdicts
+
+API = (
+    study.router,
+    images.router,
+    edits.router,
+    verdicts.router,
+    ratings.router,
+    comparing.router,
+)
+"""All routes under /api."""

@@ -24,6 +24,7 @@ Key = Annotated[
 Run = Annotated[
     str | None, Query(max_length=200, description="A finished run; default that of GET /api/study.")
 ]
+RunName = Annotated[str, Query(max_length=200, description="A finished run.")]
 ClassName = Annotated[str | None, Query(alias="class_", description="The name of a class.")]
 Revision = Annotated[int | None, Query(ge=1, le=MAX_REVISION, description="Default: the latest.")]
 
