@@ -150,6 +150,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/images/{key}/place": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Place
+         * @description Where an image stands in the list of all images under the filters.
+         */
+        get: operations["get_place"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/images/{key}/restore": {
         parameters: {
             query?: never;
@@ -164,6 +184,46 @@ export interface paths {
          * @description Append a copy of an older revision, under the author of this server.
          */
         post: operations["restore"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/images/{key}/select": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Select
+         * @description The object that is meant: 1 where it is, else 0. Nothing is stored.
+         */
+        post: operations["select"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/images/{key}/superpixels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Superpixels
+         * @description The superpixel of each cell, numbered from 0.
+         */
+        get: operations["get_superpixels"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -298,6 +358,20 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * BoxMessage
+         * @description A box, in shares of the picture's width and height.
+         */
+        BoxMessage: {
+            /** Bottom */
+            bottom: number;
+            /** Left */
+            left: number;
+            /** Right */
+            right: number;
+            /** Top */
+            top: number;
+        };
         /**
          * ComparedRun
          * @description One run on one image; the scores are null without a relevant region to measure against.
@@ -510,6 +584,31 @@ export interface components {
             width: number;
         };
         /**
+         * PlaceMessage
+         * @description Where an image stands in a list, from 0; null where the filters leave it out. `total`: how long the list is.
+         */
+        PlaceMessage: {
+            /** Place */
+            place: number | null;
+            /** Total */
+            total: number;
+        };
+        /**
+         * PointMessage
+         * @description A click; x and y are shares of the picture's width and height. `inside`: it is on the object that is meant.
+         */
+        PointMessage: {
+            /**
+             * Inside
+             * @default true
+             */
+            inside: boolean;
+            /** X */
+            x: number;
+            /** Y */
+            y: number;
+        };
+        /**
          * Probability
          * @description The run's probability of one class.
          */
@@ -596,6 +695,23 @@ export interface components {
             id: string;
             /** Kind */
             kind: string;
+        };
+        /**
+         * SelectMessage
+         * @description Which object is meant: either `points`, at least one of them inside, or a `box` round it.
+         *
+         *     `sketch` is a rough drawing of what is in the box: base64 of one bit a cell, row by row, the highest bit first, of
+         *     the picture made at most 512 on its long side, as the answer is.
+         */
+        SelectMessage: {
+            box?: components["schemas"]["BoxMessage"] | null;
+            /**
+             * Points
+             * @default []
+             */
+            points: components["schemas"]["PointMessage"][];
+            /** Sketch */
+            sketch?: string | null;
         };
         /**
          * States
@@ -686,6 +802,8 @@ export interface operations {
     list_images: {
         parameters: {
             query?: {
+                offset?: number;
+                limit?: number;
                 /** @description A finished run; default that of GET /api/study. */
                 run?: string | null;
                 split?: ("train" | "val" | "test") | null;
@@ -702,8 +820,6 @@ export interface operations {
                 order?: ("asc" | "desc") | null;
                 /** @description Of the random part of the queue. */
                 seed?: number;
-                offset?: number;
-                limit?: number;
             };
             header?: never;
             path?: never;
@@ -1416,6 +1532,100 @@ export interface operations {
             };
         };
     };
+    get_place: {
+        parameters: {
+            query?: {
+                /** @description A finished run; default that of GET /api/study. */
+                run?: string | null;
+                split?: ("train" | "val" | "test") | null;
+                /** @description The name of a class. */
+                class_?: string | null;
+                /** @description Who did the latest act. */
+                author?: string | null;
+                state?: ("none" | "edited" | "accepted" | "nothing" | "skipped") | null;
+                group?: ("right_reasonable" | "right_unreasonable" | "right_unjudged" | "wrong_reasonable" | "wrong_unreasonable" | "wrong_unjudged") | null;
+                /** @description Part of an id or a class. */
+                search?: string;
+                sort?: "queue" | "misalignment" | "confidence" | "class" | "state" | "name";
+                /** @description Default: desc for queue and misalignment, else asc. */
+                order?: ("asc" | "desc") | null;
+                /** @description Of the random part of the queue. */
+                seed?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The image's place in samples.csv, from 0. */
+                key: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlaceMessage"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorMessage"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorMessage"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorMessage"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorMessage"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorMessage"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorMessage"];
+                };
+            };
+        };
+    };
     restore: {
         parameters: {
             query?: never;
@@ -1506,6 +1716,201 @@ export interface operations {
             };
             /** @description Request Entity Too Large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorMessage"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorMessage"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorMessage"];
+                };
+            };
+        };
+    };
+    select: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The image's place in samples.csv, from 0. */
+                key: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SelectMessage"];
+            };
+        };
+        responses: {
+            /** @description gzip of `VSL1`, width, height, labels (uint16); at most 512 on the long side. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorMessage"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorMessage"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorMessage"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorMessage"];
+                };
+            };
+            /** @description Request Timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorMessage"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorMessage"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorMessage"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorMessage"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorMessage"];
+                };
+            };
+        };
+    };
+    get_superpixels: {
+        parameters: {
+            query?: {
+                /** @description About how many. */
+                count?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The image's place in samples.csv, from 0. */
+                key: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description gzip of `VSL1`, width, height, labels (uint16); at most 512 on the long side. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description As before. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorMessage"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorMessage"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorMessage"];
+                };
+            };
+            /** @description Conflict */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

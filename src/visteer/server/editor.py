@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Annotated
 
-from anyio import CapacityLimiter
+from anyio import CapacityLimiter, Semaphore
 from fastapi import Depends, HTTPException, Request
 
 from visteer.edits.store import EditStore
@@ -19,6 +21,8 @@ from visteer.study.study import StudySample
 
 SAVING_AT_ONCE = 2
 MAPPING_AT_ONCE = 4
+SELECTING_AT_ONCE = 2
+_SUPERPIXELS_KEPT = 32
 
 
 class RelevanceMemory:
@@ -39,13 +43,35 @@ class RelevanceMemory:
         return known
 
 
+class SuperpixelMemory:
+    """The superpixels that were asked for last, packed."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[str, bytes] = OrderedDict()
+        self._lock = Lock()
+
+    def of(self, etag: str, make: Callable[[], bytes]) -> bytes:
+        """Those of a picture and a count, named by `etag`; made where they are not kept."""
+        with self._lock:
+            if etag in self._known:
+                self._known.move_to_end(etag)
+                return self._known[etag]
+        made = make()
+        with self._lock:
+            self._known[etag] = made
+            while len(self._known) > _SUPERPIXELS_KEPT:
+                self._known.popitem(last=False)
+        return made
+
+
 @dataclass(frozen=True, eq=False)
 class Editor:
     """One study as served. `author` makes the edits; `secret` is the study's own and never sent.
 
     `run` is shown first, None takes the latest finished one.
 
-    `saving` and `mapping` give these two threads of their own, so that no save waits behind maps that are computed.
+    `saving` and `mapping` give these two threads of their own, and `selecting` bounds what selects, so that no save
+    waits behind maps or objects that are computed.
     """
 
     study: Study
@@ -58,6 +84,8 @@ class Editor:
     run: str | None = None
     saving: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(SAVING_AT_ONCE))
     mapping: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(MAPPING_AT_ONCE))
+    selecting: Semaphore = field(default_factory=lambda: Semaphore(SELECTING_AT_ONCE))
+    superpixels: SuperpixelMemory = field(default_factory=SuperpixelMemory)
     relevance: RelevanceMemory = field(default_factory=RelevanceMemory)
 
     @classmethod

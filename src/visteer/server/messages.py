@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from visteer.data.sample import Split
 from visteer.edits.rating import BEST, WORST
@@ -239,3 +239,57 @@ class ComparisonMessage(Message):
     class_: str = Field(serialization_alias="class")
     before: ComparedRun
     after: ComparedRun
+
+
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+MAX_POINTS = 64
+
+
+class PointMessage(Message):
+    """A click; x and y are shares of the picture's width and height. `inside`: it is on the object that is meant."""
+
+    x: Share
+    y: Share
+    inside: bool = True
+
+
+class BoxMessage(Message):
+    """A box, in shares of the picture's width and height."""
+
+    left: Share
+    top: Share
+    right: Share
+    bottom: Share
+
+    @model_validator(mode="after")
+    def _is_a_box(self) -> BoxMessage:
+        if self.left >= self.right or self.top >= self.bottom:
+            raise ValueError("left must be less than right, and top less than bottom")
+        return self
+
+
+class SelectMessage(Message):
+    """Which object is meant: either `points`, at least one of them inside, or a `box` round it.
+
+    `sketch` is a rough drawing of what is in the box: base64 of one bit a cell, row by row, the highest bit first, of
+    the picture made at most 512 on its long side, as the answer is.
+    """
+
+    points: list[PointMessage] = Field(default=[], max_length=MAX_POINTS)
+    box: BoxMessage | None = None
+    sketch: str | None = Field(default=None, max_length=44000)
+
+    @model_validator(mode="after")
+    def _means_one(self) -> SelectMessage:
+        if (self.box is None) != any(point.inside for point in self.points):
+            raise ValueError("give either points, one of them inside, or a box")
+        if self.box is None and self.sketch is not None:
+            raise ValueError("a sketch needs a box")
+        return self
+
+
+class PlaceMessage(Message):
+    """Where an image stands in a list, from 0; null where the filters leave it out. `total`: how long the list is."""
+
+    place: int | None
+    total: int

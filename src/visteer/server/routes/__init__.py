@@ -1,6 +1,6 @@
 """The routes, one module a subject."""
 
-from visteer.server.routes import comparing, edits, images, ratings, study, verdicts
+from visteer.server.routes import comparing, edits, images, ratings, selection, study, verdicts
 
 API = (
     study.router,
@@ -9,5 +9,6 @@ API = (
     verdicts.router,
     ratings.router,
     comparing.router,
+    selection.router,
 )
 """All routes under /api."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import numpy as np
 from anyio.to_thread import run_sync
-from fastapi import APIRouter, HTTPException, Query, Request, Response
+from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from visteer.attribution.explain import METHODS
@@ -22,6 +23,7 @@ from visteer.server.messages import (
     ListMessage,
     MapMessage,
     OrderName,
+    PlaceMessage,
     Probability,
     SortName,
     StateName,
@@ -38,8 +40,18 @@ CACHED = "private, max-age=0, must-revalidate"
 _PNG = {"content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}}
 
 
-@router.get("/api/images", responses=errors(404))
-def list_images(
+@dataclass(frozen=True)
+class Asked:
+    """Which images a request is about, and in which order."""
+
+    run: str | None
+    filters: Filters
+    sort: SortName
+    order: OrderName | None
+    seed: int
+
+
+def _asked(
     editor: Served,
     run: Run = None,
     split: Split | None = None,
@@ -53,10 +65,7 @@ def list_images(
         OrderName | None, Query(description="Default: desc for queue and misalignment, else asc.")
     ] = None,
     seed: Annotated[int, Query(ge=0, le=2**31 - 1, description="Of the random part of the queue.")] = 0,
-    offset: Annotated[int, Query(ge=0, le=10**9)] = 0,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
-) -> ListMessage:
-    """The images under all filters, a part of them, with counts of all."""
+) -> Asked:
     filters = Filters(
         split=None if split is None else SPLITS.index(split),
         label=editor.label(class_),
@@ -65,8 +74,25 @@ def list_images(
         group=None if group is None else GROUPS.index(group),
         search=search,
     )
+    return Asked(editor.chosen_run(run), filters, sort, order, seed)
+
+
+@router.get("/api/images", responses=errors(404))
+def list_images(
+    editor: Served,
+    asked: Annotated[Asked, Depends(_asked)],
+    offset: Annotated[int, Query(ge=0, le=10**9)] = 0,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> ListMessage:
+    """The images under all filters, a part of them, with counts of all."""
     page = editor.catalogue.page(
-        editor.chosen_run(run), filters, sort=sort, order=order, seed=seed, offset=offset, limit=limit
+        asked.run,
+        asked.filters,
+        sort=asked.sort,
+        order=asked.order,
+        seed=asked.seed,
+        offset=offset,
+        limit=limit,
     )
     selection = page.selection
     return ListMessage(
@@ -75,6 +101,17 @@ def list_images(
         states=States.model_validate(dict(zip(STATES, selection.states, strict=True))),
         items=page.items,
     )
+
+
+@router.get("/api/images/{key}/place", responses=errors(404))
+def get_place(editor: Served, key: Key, asked: Annotated[Asked, Depends(_asked)]) -> PlaceMessage:
+    """Where an image stands in the list of all images under the filters."""
+    editor.sample(key)
+    page = editor.catalogue.page(
+        asked.run, asked.filters, sort=asked.sort, order=asked.order, seed=asked.seed, limit=0
+    )
+    found = np.flatnonzero(page.selection.keys == key)
+    return PlaceMessage(place=int(found[0]) if len(found) else None, total=len(page.selection.keys))
 
 
 @router.get("/api/images/{key}", responses=errors(404))
