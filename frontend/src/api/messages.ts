@@ -10,5 +10,7 @@ export type Counts = Schemas["Counts"];
 export type States = Schemas["States"];
 export type HistoryEntry = Schemas["HistoryEntry"];
 export type Verdict = Schemas["VerdictMessage"]["verdict"];
+export type Select = Partial<Pick<Schemas["SelectMessage"], "box" | "sketch">> & Pick<Schemas["SelectMessage"], "points">;
+export type Place = Schemas["PlaceMessage"];
 export type StateName = Item["state"];
 export type GroupName = keyof Counts;

@@ -1,8 +1,9 @@
 import { decodeValues, type AttentionMap } from "../heat/attention_map";
 import type { Mask } from "../raster/mask";
+import { decodeLabels, type Labels } from "../raster/labels";
 import { decodeMask } from "../raster/vse1";
 import { Failure, NO_SERVER, NO_SESSION } from "./errors";
-import type { HistoryEntry, ImageFacts, ImagePage, Item, Study, Verdict } from "./messages";
+import type { HistoryEntry, ImageFacts, ImagePage, Item, Place, Select, Study, Verdict } from "./messages";
 
 /** An edit as the server has it; revision 0 and no mask where there is none. */
 export interface StoredEdit {
@@ -33,6 +34,21 @@ export function fetchImages(parameters: Parameters, signal?: AbortSignal): Promi
 
 export function fetchImage(key: number, run: string | null, signal?: AbortSignal): Promise<ImageFacts> {
   return getJson(`/api/images/${key}${query({ run })}`, signal);
+}
+
+/** Where an image stands in the list under filters. */
+export function fetchPlace(key: number, parameters: Parameters): Promise<Place> {
+  return getJson(`/api/images/${key}/place${query(parameters)}`);
+}
+
+export async function fetchSuperpixels(key: number, count: number, signal: AbortSignal): Promise<Labels> {
+  return labelsOf(await ask(`/api/images/${key}/superpixels${query({ count })}`, { signal }));
+}
+
+/** The cells of an object: 1, else 0. */
+export async function selectObject(key: number, wanted: Select, signal: AbortSignal): Promise<Labels> {
+  const headers = { ...WRITE, "Content-Type": "application/json" };
+  return labelsOf(await ask(`/api/images/${key}/select`, { method: "POST", headers, body: JSON.stringify(wanted), signal }));
 }
 
 export function pictureAddress(key: number, size?: "thumb"): string {
@@ -132,6 +148,10 @@ export async function failureOf(answer: Response): Promise<Failure> {
     });
   const passing = answer.status >= 500 || answer.status === 408 || answer.status === 429;
   return new Failure(passing ? "network" : "refused", detail);
+}
+
+async function labelsOf(answer: Response): Promise<Labels> {
+  return decodeLabels(new Uint8Array(await answer.arrayBuffer()));
 }
 
 function revisionOf(answer: Response): number {

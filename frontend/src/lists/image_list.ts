@@ -1,6 +1,8 @@
 import { detailOf } from "../api/errors";
 import type { ImagePage, Item } from "../api/messages";
 
+/** The place of an image in the list as the server has it now; null where it is not in it. */
+export type FetchPlace = (key: number) => Promise<number | null>;
 export type FetchPage = (offset: number, limit: number) => Promise<ImagePage>;
 
 const PAGE = 100;
@@ -23,7 +25,10 @@ export class ImageList {
   private readonly listeners = new Set<() => void>();
   private acts = 0;
 
-  constructor(private readonly fetchPage: FetchPage) {}
+  constructor(
+    private readonly fetchPage: FetchPage,
+    private readonly fetchPlace: FetchPlace,
+  ) {}
 
   at(index: number): Item | undefined {
     return this.items[index];
@@ -42,14 +47,16 @@ export class ImageList {
     await Promise.all(pages);
   }
 
-  /** Load page by page until an image is found; null where it is not in the list. */
-  async find(key: number, atMost = 2000): Promise<number | null> {
-    for (let from = 0; from < Math.min(this.total ?? PAGE, atMost); from += PAGE) {
-      await this.ensure(from, from + PAGE);
-      const place = this.placeOf(key);
-      if (place !== null || this.error !== null) return place;
+  /** Load the part of the list that an image is in; null where it is in none. */
+  async find(key: number): Promise<number | null> {
+    try {
+      const place = await this.fetchPlace(key);
+      if (place !== null) await this.ensure(place - this.acts, place + this.acts + 1);
+    } catch (error) {
+      this.error = detailOf(error);
+      this.tell();
     }
-    return null;
+    return this.placeOf(key);
   }
 
   /** An image has changed by what the expert did. */

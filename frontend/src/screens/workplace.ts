@@ -1,7 +1,7 @@
 import { createContext } from "preact";
 import { useContext, useEffect, useReducer } from "preact/hooks";
 import type { Study } from "../api/messages";
-import { fetchImages } from "../api/server";
+import { fetchImages, fetchPlace } from "../api/server";
 import type { SavingDesk } from "../journal/saving_desk";
 import { allImages, asParameters, type Filters } from "../lists/filters";
 import { ImageList } from "../lists/image_list";
@@ -51,7 +51,10 @@ export class Workplace {
   }
 
   private newList(filters: Filters): ImageList {
-    const list = new ImageList((offset, limit) => fetchImages({ ...asParameters(filters), offset, limit }));
+    const list = new ImageList(
+      (offset, limit) => fetchImages({ ...asParameters(filters), offset, limit }),
+      async (key) => (await fetchPlace(key, asParameters(filters))).place,
+    );
     list.subscribe(() => {
       for (const item of list.first?.items ?? []) if (item.author !== null) this.authors.add(item.author);
     });

@@ -1,5 +1,5 @@
 import { isEmpty, type Box } from "../raster/box";
-import { overwrite, resampleMask, wholeBox, type Mask } from "../raster/mask";
+import { kindAt, overwrite, resampleMask, wholeBox, type Mask } from "../raster/mask";
 import type { Paint } from "../raster/paint";
 import type { Shape } from "../raster/shapes";
 import { Stroke } from "../raster/stroke";
@@ -41,6 +41,18 @@ export class Drawing {
     const box = this.begin(paint).lay(shape.box, shape.coverageAt);
     this.finish();
     return box;
+  }
+
+  /** Replace what is relevant by a shape, as one stroke. */
+  snap(shape: Shape, strength: number): Box {
+    this.finish();
+    const before = new SavedTiles(this.mask);
+    before.save(wholeBox(this.mask));
+    for (let cell = 0; cell < this.mask.weight.length; cell++)
+      if (kindAt(this.mask, cell) === "relevant") this.mask.target[cell] = this.mask.weight[cell] = 0;
+    new Stroke(this.mask, { kind: "relevant", strength }).lay(shape.box, shape.coverageAt);
+    this.history.push(before);
+    return wholeBox(this.mask);
   }
 
   /** Replace everything, as one stroke; a mask of another size is brought to this grid. */

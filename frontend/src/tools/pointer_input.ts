@@ -1,13 +1,18 @@
-import { isEmpty } from "../raster/box";
+import { isEmpty, type Box } from "../raster/box";
 import { boxShape, ellipseShape, polygonShape, type Point, type Shape } from "../raster/shapes";
+import { boxOf, cellsShape, outlinePath, type Labels } from "../raster/labels";
 import type { Stroke } from "../raster/stroke";
 import type { Stage } from "../view/stage";
 import type { Drawing } from "./drawing";
+import type { Selecting } from "./selecting";
 import { brushOf, paintOf, pressed, type ToolSettings } from "./settings";
 
 export interface PointerHooks {
   readonly settings: () => ToolSettings;
   readonly drawing: () => Drawing | null;
+  readonly selecting: () => Selecting;
+  /** A place of the picture is pointed at, in shares of it. Gives whether that is all that was meant. */
+  readonly picked: (at: Point) => boolean;
   readonly started: () => void;
   readonly progressed: () => void;
   readonly finished: (changed: boolean) => void;
@@ -32,7 +37,12 @@ export class PointerInput {
   private windowing: number | null = null;
   private shape: { pointer: number; from: Point; to: Point } | null = null;
   private corners: Point[] = [];
+  private clicking: { pointer: number; at: Point; inside: boolean } | null = null;
+  /** The superpixels that the stroke in progress filled: 1 for each of their cells. */
+  private filled: Uint8Array | null = null;
   private hover: Point | null = null;
+  /** The outline drawn last: while the pointer stays in it, it is not looked for again. */
+  private path: { labels: Labels; label: number; d: string } | null = null;
   private penSeen = false;
   private readonly ending = new AbortController();
 
@@ -48,9 +58,14 @@ export class PointerInput {
     on("pointermove", (event) => this.move(event));
     on("pointerup", (event) => this.up(event));
     on("pointercancel", (event) => this.up(event));
-    on("pointerleave", () => this.ring.classList.remove("is-shown"));
+    on("pointerleave", () => {
+      this.ring.classList.remove("is-shown");
+      this.hover = null;
+      this.showDraft();
+    });
     on("dblclick", () => this.closePolygon());
     on("contextmenu", (event) => event.preventDefault());
+    stage.onView = () => this.showDraft();
     on("wheel", (event) => {
       event.preventDefault();
       const pixels = event.deltaMode === WheelEvent.DOM_DELTA_LINE ? event.deltaY * 16 : event.deltaY;
@@ -62,6 +77,7 @@ export class PointerInput {
   }
 
   close(): void {
+    this.stage.onView = () => undefined;
     this.endStroke();
     this.ending.abort();
     this.ring.remove();
@@ -113,7 +129,11 @@ export class PointerInput {
     const palm = event.pointerType === "touch" && this.penSeen;
     if (event.button === 1 || this.spaceHeld || palm || (event.button === 0 && tool === "hand"))
       this.panning = event.pointerId;
-    else if (event.button === 2 || (event.button === 0 && tool === "window")) this.windowing = event.pointerId;
+    else if (event.button === 0 && this.hooks.drawing() !== null && this.hooks.picked(this.shareOf(event))) return;
+    else if (tool === "click" && (event.button === 0 || event.button === 2)) {
+      const outside = event.button === 2 || event.altKey || this.hooks.selecting().outsideNext;
+      this.clicking = { pointer: event.pointerId, at: this.shareOf(event), inside: !outside };
+    } else if (event.button === 2 || (event.button === 0 && tool === "window")) this.windowing = event.pointerId;
     else if (event.button === 0 || event.button === 5) this.downWithTool(event);
   }
 
@@ -122,10 +142,13 @@ export class PointerInput {
     if (drawing === null) return;
     const settings = this.hooks.settings();
     const at = this.stage.cellsAt(event.clientX, event.clientY);
-    if (settings.tool === "brush") {
+    if (settings.tool === "brush" || settings.tool === "pieces") {
+      const { pieces } = this.hooks.selecting();
+      if (settings.tool === "pieces" && pieces === null) return;
       const paint = event.button === 5 ? { kind: "unknown" as const, strength: 1 } : paintOf(settings);
       this.hooks.started();
       this.stroke = { pointer: event.pointerId, stroke: drawing.begin(paint), since: event.timeStamp };
+      this.filled = settings.tool === "pieces" ? new Uint8Array(pieces!.values.length) : null;
       this.paintTo(event);
     } else if (settings.tool === "polygon") {
       const first = this.corners[0];
@@ -162,7 +185,8 @@ export class PointerInput {
         ? { x: from.x + side * Math.sign(to.x - from.x), y: from.y + side * Math.sign(to.y - from.y) }
         : to;
     }
-    if (this.shape !== null || this.corners.length > 0 || this.panning !== null) this.showDraft();
+    const hovering = this.hooks.settings().tool === "pieces";
+    if (this.shape !== null || this.corners.length > 0 || this.panning !== null || hovering) this.showDraft();
   }
 
   private up(event: PointerEvent): void {
@@ -171,9 +195,19 @@ export class PointerInput {
     if (this.windowing === event.pointerId) this.windowing = null;
     if (this.stroke?.pointer === event.pointerId) this.endStroke();
     const drawing = this.hooks.drawing();
+    if (this.clicking?.pointer === event.pointerId) {
+      const { at, inside } = this.clicking;
+      this.clicking = null;
+      const onPicture = at.x >= 0 && at.y >= 0 && at.x <= 1 && at.y <= 1;
+      if (drawing !== null && onPicture && event.type === "pointerup") void this.hooks.selecting().click(at, inside);
+    }
     if (this.shape?.pointer === event.pointerId) {
       const { from, to } = this.shape;
       this.shape = null;
+      if (this.hooks.settings().tool === "snap") {
+        if (drawing !== null) void this.hooks.selecting().box(this.asShare(from), this.asShare(to));
+        return this.showDraft();
+      }
       const make = this.hooks.settings().tool === "ellipse" ? ellipseShape : boxShape;
       if (drawing !== null && Math.abs(from.x - to.x) >= 1 && Math.abs(from.y - to.y) >= 1)
         this.fill(make(drawing.mask, from, to));
@@ -184,6 +218,7 @@ export class PointerInput {
   private endStroke(): void {
     if (this.stroke === null) return;
     this.stroke = null;
+    this.filled = null;
     this.hooks.finished(this.hooks.drawing()?.finish() ?? false);
   }
 
@@ -197,9 +232,31 @@ export class PointerInput {
 
   private paintTo(event: PointerEvent): void {
     const { mask } = this.hooks.drawing()!;
+    if (this.filled !== null) return this.fillPiece(this.filled, event);
     const at = this.stage.cellsAt(event.clientX, event.clientY);
     const brush = brushOf(this.hooks.settings(), Math.max(mask.width, mask.height));
     this.stage.refresh(this.stroke!.stroke.moveTo(at.x, at.y, pressed(brush, event.pointerType, event.pressure)));
+  }
+
+  /** Fill the superpixel under the pointer. What the stroke filled before counts for its edge, so that no gap is left. */
+  private fillPiece(filled: Uint8Array, event: PointerEvent): void {
+    const selecting = this.hooks.selecting();
+    const piece = selecting.pieceAt(this.shareOf(event));
+    const { pieces } = selecting;
+    if (piece === null || pieces === null || pieces.values.length !== filled.length) return;
+    const box = boxOf(pieces, piece);
+    if (!markPiece(pieces.values, piece, filled, box, pieces.width)) return;
+    const { box: part, coverageAt } = cellsShape(pieces, (place) => filled[place] === 1, this.hooks.drawing()!.mask, box);
+    this.stage.refresh(this.stroke!.stroke.lay(part, coverageAt));
+  }
+
+  private shareOf(event: { clientX: number; clientY: number }): Point {
+    return this.asShare(this.stage.cellsAt(event.clientX, event.clientY));
+  }
+
+  private asShare(cell: Point): Point {
+    const { width, height } = this.hooks.drawing()!.mask;
+    return { x: cell.x / width, y: cell.y / height };
   }
 
   private beginPinch(): void {
@@ -208,11 +265,13 @@ export class PointerInput {
       if (young) {
         this.stage.refresh(this.hooks.drawing()!.cancel());
         this.stroke = null;
+        this.filled = null;
         this.hooks.finished(false);
       } else this.endStroke();
     }
     this.panning = null;
     this.shape = null;
+    this.clicking = null;
     if (this.corners.length === 1) this.corners = [];
     this.showDraft();
   }
@@ -247,7 +306,8 @@ export class PointerInput {
     this.ring.style.transform = `translate(${at.x - radius}px, ${at.y - radius}px)`;
   }
 
-  private showDraft(): void {
+  /** Draw anew what is not drawn yet: shapes, outlines of what was found, clicks. */
+  showDraft(): void {
     const draft = this.stage.draft;
     draft.replaceChildren();
     const { ink, tool } = this.hooks.settings();
@@ -264,6 +324,7 @@ export class PointerInput {
         add("ellipse", { cx: x + width / 2, cy: y + height / 2, rx: width / 2, ry: height / 2 });
       else add("rect", { x, y, width, height });
     }
+    this.showSelection(add);
     if (this.corners.length > 0) {
       const corners = this.corners.map((corner) => this.stage.onScreen(corner));
       const end = this.hover === null ? [] : [this.stage.screenAt(this.hover.x, this.hover.y)];
@@ -271,4 +332,45 @@ export class PointerInput {
       corners.forEach((corner, i) => add("circle", { cx: corner.x, cy: corner.y, r: i === 0 ? 6 : 3 }));
     }
   }
+
+  private showSelection(add: (name: string, attributes: Record<string, number | string>) => void): void {
+    const drawing = this.hooks.drawing();
+    if (drawing === null) return;
+    const { tool } = this.hooks.settings();
+    const { pieces, found, clicks } = this.hooks.selecting();
+    const { width, height } = drawing.mask;
+    const outline = (grid: { width: number; height: number }, path: string) => {
+      const { x, y, scale } = this.stage.view;
+      const transform = `translate(${x} ${y}) scale(${(scale * width) / grid.width} ${(scale * height) / grid.height})`;
+      for (const part of ["is-outline-ground", "is-outline"]) add("path", { d: path, transform, class: part });
+    };
+    if (tool === "pieces" && pieces !== null && this.hover !== null && !this.spaceHeld) {
+      const piece = this.hooks.selecting().pieceAt(this.shareOf({ clientX: this.hover.x, clientY: this.hover.y }));
+      if (piece !== null) outline(pieces, this.pathOf(pieces, piece));
+    }
+    if (found !== null) outline(found, this.pathOf(found, 1));
+    for (const click of clicks) {
+      const at = this.stage.onScreen({ x: click.x * width, y: click.y * height });
+      add("circle", { cx: at.x, cy: at.y, r: 6, class: "is-click" });
+      add("path", { d: `M${at.x - 3} ${at.y}h6${click.inside ? `M${at.x} ${at.y - 3}v6` : ""}`, class: "is-sign" });
+    }
+  }
+
+  private pathOf(labels: Labels, label: number): string {
+    if (this.path?.labels !== labels || this.path.label !== label)
+      this.path = { labels, label, d: outlinePath(labels, (place) => labels.values[place] === label) };
+    return this.path.d;
+  }
+}
+
+/** Mark the cells of a piece. Gives whether they were not yet. */
+function markPiece(values: Uint16Array, piece: number, filled: Uint8Array, box: Box, width: number): boolean {
+  let fresh = false;
+  for (let y = box.top; y < box.bottom; y++)
+    for (let place = y * width + box.left; place < y * width + box.right; place++)
+      if (values[place] === piece && filled[place] === 0) {
+        filled[place] = 1;
+        fresh = true;
+      }
+  return fresh;
 }

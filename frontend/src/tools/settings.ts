@@ -1,7 +1,7 @@
 import type { Brush } from "../raster/stroke";
 import type { Paint } from "../raster/paint";
 
-export type Tool = "brush" | "polygon" | "ellipse" | "box" | "window" | "hand";
+export type Tool = "brush" | "polygon" | "ellipse" | "box" | "pieces" | "click" | "snap" | "window" | "hand";
 export type Ink = Paint["kind"];
 
 /** The tool in the hand. Sizes are in pixels of the picture, relative to its long side, so that they suit any picture. */
@@ -12,9 +12,11 @@ export interface ToolSettings {
   readonly size: number;
   readonly softness: number;
   readonly strength: number;
+  /** About how many superpixels a picture has. */
+  readonly pieces: number;
 }
 
-export const FIRST_TOOL: ToolSettings = { tool: "brush", ink: "relevant", size: 0.08, softness: 0.3, strength: 1 };
+export const FIRST_TOOL: ToolSettings = { tool: "brush", ink: "relevant", size: 0.08, softness: 0.3, strength: 1, pieces: 400 };
 
 const LEAST_SIZE = 0.004;
 const MOST_SIZE = 0.6;
@@ -31,7 +33,15 @@ export function paintOf(settings: ToolSettings): Paint {
 }
 
 export function resized(settings: ToolSettings, factor: number): ToolSettings {
+  if (settings.tool === "pieces") return withPieces(settings, settings.pieces / factor ** 2);
   return { ...settings, size: Math.min(MOST_SIZE, Math.max(LEAST_SIZE, settings.size * factor)) };
+}
+
+export const LEAST_PIECES = 40;
+export const MOST_PIECES = 2000;
+
+export function withPieces(settings: ToolSettings, pieces: number): ToolSettings {
+  return { ...settings, pieces: Math.round(Math.min(MOST_PIECES, Math.max(LEAST_PIECES, pieces))) };
 }
 
 export function withSoftness(settings: ToolSettings, change: number): ToolSettings {

@@ -28,6 +28,12 @@ export function fit(picture: Size, screen: Size, margin = 12): Viewport {
   };
 }
 
+/** The size at which the long side is `longest`. */
+export function sizeWithin(size: Size, longest: number): Size {
+  const scale = longest / Math.max(size.width, size.height);
+  return { width: Math.max(1, Math.round(size.width * scale)), height: Math.max(1, Math.round(size.height * scale)) };
+}
+
 export function toPicture(view: Viewport, at: Point): Point {
   return { x: (at.x - view.x) / view.scale, y: (at.y - view.y) / view.scale };
 }

@@ -17,11 +17,21 @@ describe("attention maps", () => {
   });
   it("gives the cells at and above a threshold, or those below", () => {
     const at = (invert: boolean) => {
-      const shape = mapShape(map, { width: 4, height: 1 }, 0.25, invert);
+      const shape = mapShape(map, { width: 4, height: 1 }, { threshold: 0.25, invert, clicks: [] });
       return [0, 1, 2, 3].map((x) => shape.coverageAt(x, 0));
     };
     expect(at(false)).toEqual([0, 255, 255, 255]);
     expect(at(true)).toEqual([255, 0, 0, 0]);
+  });
+  it("leaves out a part that is clicked, and takes it again at the second click", () => {
+    const two = { width: 5, height: 1, values: new Float32Array([1, 1, 0, 0, 1]), dead: false };
+    const with_ = (...clicks: { x: number; y: number }[]) => {
+      const shape = mapShape(two, { width: 5, height: 1 }, { threshold: 0.5, invert: false, clicks });
+      return [0, 1, 2, 3, 4].map((x) => shape.coverageAt(x, 0));
+    };
+    expect(with_({ x: 0.3, y: 0.5 })).toEqual([0, 0, 0, 0, 255]);
+    expect(with_({ x: 0.3, y: 0.5 }, { x: 0.5, y: 0.5 })).toEqual([0, 0, 0, 0, 255]);
+    expect(with_({ x: 0.3, y: 0.5 }, { x: 0.1, y: 0.5 })).toEqual([255, 255, 0, 0, 255]);
   });
 });
 

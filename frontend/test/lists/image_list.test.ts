@@ -7,6 +7,7 @@ const itemOf = (key: number) => ({ key, id: `${key}` }) as unknown as Item;
 function serverOf(keys: number[]) {
   const server = {
     keys,
+    place: async (key: number) => (server.keys.includes(key) ? server.keys.indexOf(key) : null),
     fetch: async (offset: number, limit: number): Promise<ImagePage> =>
       ({ total: server.keys.length, counts: {}, states: {}, items: server.keys.slice(offset, offset + limit).map(itemOf) }) as unknown as ImagePage,
   };
@@ -16,7 +17,7 @@ function serverOf(keys: number[]) {
 describe("ImageList", () => {
   it("loads what is looked at, in place", async () => {
     const server = serverOf(Array.from({ length: 250 }, (_, i) => 1000 + i));
-    const list = new ImageList(server.fetch);
+    const list = new ImageList(server.fetch, server.place);
     await list.ensure(0, 10);
     expect([list.total, list.at(99)?.key, list.at(100)]).toEqual([250, 1099, undefined]);
     await list.ensure(240, 260);
@@ -27,10 +28,17 @@ describe("ImageList", () => {
     expect(await list.find(7)).toBeNull();
   });
 
+  it("finds an image far down the list without loading what is before it", async () => {
+    const server = serverOf(Array.from({ length: 9000 }, (_, i) => i));
+    const list = new ImageList(server.fetch, server.place);
+    expect(await list.find(8123)).toBe(8123);
+    expect([list.at(8122)?.key, list.at(8124)?.key, list.at(0), list.total]).toEqual([8122, 8124, undefined, 9000]);
+  });
+
   it("passes no image over when images leave the list while it is worked through", async () => {
     const keys = Array.from({ length: 350 }, (_, i) => i);
     const server = serverOf([...keys]);
-    const list = new ImageList(server.fetch);
+    const list = new ImageList(server.fetch, server.place);
     const seen: number[] = [];
     for (let place = 0; place < 350; place++) {
       await list.ensure(place, place + 1);
@@ -48,7 +56,7 @@ describe("ImageList", () => {
   it("says what is wrong and goes on after it is mended", async () => {
     const server = serverOf([1, 2, 3]);
     let down = true;
-    const list = new ImageList((offset, limit) => (down ? Promise.reject(new Error("gone")) : server.fetch(offset, limit)));
+    const list = new ImageList((offset, limit) => (down ? Promise.reject(new Error("gone")) : server.fetch(offset, limit)), server.place);
     await list.ensure(0, 3);
     expect(list.error).toBe("gone");
     down = false;

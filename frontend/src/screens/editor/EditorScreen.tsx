@@ -1,16 +1,21 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { detailOf } from "../../api/errors";
 import type { Verdict } from "../../api/messages";
-import { fetchEdit, postVerdict, restoreRevision } from "../../api/server";
+import { fetchEdit, fetchSuperpixels, postVerdict, restoreRevision, selectObject } from "../../api/server";
 import { COLOUR_MAPS } from "../../heat/colour_maps";
 import { paintHeat } from "../../heat/heat_canvas";
 import { unpackMask } from "../../journal/packing";
 import type { SetAside } from "../../journal/journal";
 import { actionOf, isTyping, type ActionId } from "../../keys/actions";
-import { mapShape } from "../../raster/from_map";
-import type { Mask } from "../../raster/mask";
+import { mapParts, mapShape, type FromMap } from "../../raster/from_map";
+import { cellsShape } from "../../raster/labels";
+import { wholeBox, type Mask } from "../../raster/mask";
+import { partAt } from "../../raster/parts";
+import type { Point } from "../../raster/shapes";
 import { PointerInput } from "../../tools/pointer_input";
+import { Selecting } from "../../tools/selecting";
 import { paintOf, resized, swapInk, withSoftness, withStrength, type ToolSettings } from "../../tools/settings";
+import { sizeWithin } from "../../view/viewport";
 import { Stage } from "../../view/stage";
 import { goToImage, goToTriage, routeOf } from "../routes";
 import { shortName } from "../wording";
@@ -18,8 +23,9 @@ import { useChanges, useWorkplace } from "../workplace";
 import { ConflictBar } from "./ConflictBar";
 import { EditorBar } from "./EditorBar";
 import { Filmstrip } from "./Filmstrip";
-import { FromMapPanel, type FromMap } from "./FromMapPanel";
+import { FromMapPanel, PREVIEW_SIDE } from "./FromMapPanel";
 import { OpenImage } from "./open_image";
+import { SelectionPanel } from "./SelectionPanel";
 import { SidePanel } from "./SidePanel";
 import { ToolRail } from "./ToolRail";
 
@@ -43,7 +49,7 @@ export function EditorScreen({ imageKey, showHelp }: { imageKey: number; showHel
   const [revealed, setRevealed] = useState<boolean | null>(null);
   const [window_, setWindow] = useState(NO_WINDOW);
   const [panel, setPanel] = useState<"history" | "from-map" | null>(null);
-  const [fromMap, setFromMap] = useState<FromMap>({ threshold: 0.5, invert: false });
+  const [fromMap, setFromMap] = useState<FromMap>({ threshold: 0.5, invert: false, clicks: [] });
   const [otherTab, setOtherTab] = useState(false);
   const [note, setNote] = useState("");
   const [busy, setBusy] = useState(false);
@@ -58,13 +64,29 @@ export function EditorScreen({ imageKey, showHelp }: { imageKey: number; showHel
   const hidden = preferences.drawFirst && revealed === null && !image.touched && image.stored === null;
   const heatShown = image.map !== null && !image.map.dead && held === null && !hidden && revealed !== false;
 
-  // The newest values for handlers that were set once.
-  const now = useRef({ tool, image, lookingAtTheirs });
-  now.current = { tool, image, lookingAtTheirs };
 
   const say = (text: string) => {
     setNote(text);
   };
+  const selecting = useMemo(
+    () =>
+      new Selecting(imageKey, { superpixels: fetchSuperpixels, select: selectObject }, () => {
+        image.tell();
+        input.current?.showDraft();
+      }, say),
+    [image],
+  );
+  /** A click while the map's parts are chosen from: keep the part, or leave it out. */
+  const picked = (at: Point): boolean => {
+    if (panel !== "from-map" || image.map === null || image.map.dead) return false;
+    const part = partAt(mapParts(image.map, sizeWithin(image.map, PREVIEW_SIDE), fromMap), at);
+    if (part === 0) say("No part of the map is there");
+    else setFromMap({ ...fromMap, clicks: [...fromMap.clicks, at] });
+    return true;
+  };
+  // The newest values for handlers that were set once.
+  const now = useRef({ tool, image, lookingAtTheirs, selecting, picked });
+  now.current = { tool, image, lookingAtTheirs, selecting, picked };
   useEffect(() => {
     if (note === "") return;
     const timer = setTimeout(() => setNote(""), NOTE_MS);
@@ -76,6 +98,8 @@ export function EditorScreen({ imageKey, showHelp }: { imageKey: number; showHel
     input.current = new PointerInput(stage, {
       settings: () => now.current.tool,
       drawing: () => (now.current.lookingAtTheirs ? null : now.current.image.drawing),
+      selecting: () => now.current.selecting,
+      picked: (at) => now.current.picked(at),
       started: () => {
         if (!workplace.preferences.hintSeen) workplace.prefer({ hintSeen: true });
         now.current.image.strokeStarted();
@@ -99,6 +123,7 @@ export function EditorScreen({ imageKey, showHelp }: { imageKey: number; showHel
     image.load();
     setRevealed(null);
     setPanel((open) => (open === "from-map" ? null : open));
+    setFromMap((old) => ({ ...old, clicks: [] }));
     setLookingAtTheirs(false);
     setOtherTab(false);
     setWindow(NO_WINDOW);
@@ -119,6 +144,7 @@ export function EditorScreen({ imageKey, showHelp }: { imageKey: number; showHel
     });
     return () => {
       input.current?.cancelShape();
+      selecting.cancel();
       // A stroke that the keys cut short is as good as any other.
       if (image.drawing?.finish()) void image.keep();
       leave();
@@ -154,6 +180,10 @@ export function EditorScreen({ imageKey, showHelp }: { imageKey: number; showHel
   useEffect(() => stage.setMaskOpacity(held === "all" ? 0 : preferences.maskOpacity), [held, preferences.maskOpacity]);
   useEffect(() => stage.setWindow(window_), [window_]);
   useEffect(() => input.current?.toolChanged(), [tool]);
+  useEffect(() => {
+    if (tool.tool === "pieces" && drawing !== null) void selecting.needPieces(tool.pieces);
+  }, [tool.tool, tool.pieces, drawing, selecting]);
+  useEffect(() => void selecting.cancel(), [tool.tool, selecting]);
 
   const setTool = (change: Partial<ToolSettings>) => workplace.prefer({ tool: { ...now.current.tool, ...change }, hintSeen: true });
 
@@ -213,9 +243,20 @@ export function EditorScreen({ imageKey, showHelp }: { imageKey: number; showHel
   const applyMap = () => {
     if (image.map === null) return;
     changeDrawing(({ drawing: open, map }) =>
-      stage.refresh(open!.fill(mapShape(map!, open!.mask, fromMap.threshold, fromMap.invert), { ...paintOf(tool), kind: tool.ink === "unknown" ? "relevant" : tool.ink })),
+      stage.refresh(open!.fill(mapShape(map!, open!.mask, fromMap), { ...paintOf(tool), kind: tool.ink === "unknown" ? "relevant" : tool.ink })),
     );
     setPanel(null);
+  };
+
+  const applySelection = () => {
+    const { found, fromDrawing } = selecting;
+    if (found === null) return;
+    changeDrawing(({ drawing: open }) => {
+      const shape = cellsShape(found, (place) => found.values[place] === 1, open!.mask, wholeBox(found));
+      stage.refresh(fromDrawing ? open!.snap(shape, tool.strength) : open!.fill(shape, paintOf(tool)));
+    });
+    selecting.cancel();
+    say("Drawn. Ctrl+Z takes it back.");
   };
 
   const restore = async (revision: number) => {
@@ -264,6 +305,9 @@ export function EditorScreen({ imageKey, showHelp }: { imageKey: number; showHel
       polygon: () => setTool({ tool: "polygon" }),
       ellipse: () => setTool({ tool: "ellipse" }),
       box: () => setTool({ tool: "box" }),
+      pieces: () => setTool({ tool: "pieces" }),
+      click: () => setTool({ tool: "click" }),
+      snap: () => setTool({ tool: "snap" }),
       swap: () => setTool(swapInk(now.current.tool)),
       smaller: () => setTool(resized(now.current.tool, 1 / 1.2)),
       larger: () => setTool(resized(now.current.tool, 1.2)),
@@ -275,7 +319,7 @@ export function EditorScreen({ imageKey, showHelp }: { imageKey: number; showHel
       "copy-previous": () => void copyPrevious(),
       undo: () => image.drawing?.canUndo && changeDrawing((open) => stage.refresh(open.drawing!.undo())),
       redo: () => image.drawing?.canRedo && changeDrawing((open) => stage.refresh(open.drawing!.redo())),
-      "close-shape": () => (panel === "from-map" ? applyMap() : input.current?.closePolygon()),
+      "close-shape": () => (panel === "from-map" ? applyMap() : selecting.found !== null ? applySelection() : input.current?.closePolygon()),
       reveal: () => setRevealed(hidden ? true : revealed === false),
       "draw-first": () => workplace.prefer({ drawFirst: !preferences.drawFirst }),
       "colour-map": () =>
@@ -295,7 +339,7 @@ export function EditorScreen({ imageKey, showHelp }: { imageKey: number; showHel
       previous: () => go(-1),
       history: () => setPanel((open) => (open === "history" ? null : "history")),
       leave: () => {
-        if (input.current?.cancelShape()) return;
+        if (input.current?.cancelShape() || selecting.cancel()) return;
         if (panel !== null) setPanel(null);
         else goToTriage();
       },
@@ -384,6 +428,20 @@ export function EditorScreen({ imageKey, showHelp }: { imageKey: number; showHel
         )}
         {panel === "from-map" && (
           <FromMapPanel map={image.map} stage={stage} value={fromMap} ink={tool.ink} change={setFromMap} apply={applyMap} close={() => setPanel(null)} />
+        )}
+        {(tool.tool === "click" || tool.tool === "snap") && panel !== "from-map" && (
+          <SelectionPanel
+            tool={tool.tool}
+            selecting={selecting}
+            ink={tool.ink}
+            apply={applySelection}
+            cancel={() => selecting.cancel()}
+            fromDrawing={() => drawing !== null && void selecting.drawn(drawing.mask, tool.pieces)}
+            toggleOutside={() => {
+              selecting.outsideNext = !selecting.outsideNext;
+              image.tell();
+            }}
+          />
         )}
         {!preferences.hintSeen && image.picture !== null && (
           <p class="hint">

@@ -1,13 +1,10 @@
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useMemo, useRef } from "preact/hooks";
 import type { AttentionMap } from "../../heat/attention_map";
-import { resizeMap } from "../../heat/attention_map";
+import { mapParts, type FromMap } from "../../raster/from_map";
+import { removedParts, type Parts } from "../../raster/parts";
 import type { Ink } from "../../tools/settings";
 import type { Stage } from "../../view/stage";
-
-export interface FromMap {
-  readonly threshold: number;
-  readonly invert: boolean;
-}
+import { sizeWithin } from "../../view/viewport";
 
 interface Props {
   readonly map: AttentionMap | null;
@@ -19,15 +16,22 @@ interface Props {
   readonly close: () => void;
 }
 
-const PREVIEW_SIDE = 160;
+export const PREVIEW_SIDE = 160;
+const MOST_PARTS = 5;
 
 /** Choose by a threshold which part of the model's map to start from; the picture shows it before it is drawn. */
 export function FromMapPanel({ map, stage, value, ink, change, apply, close }: Props) {
-  const { threshold, invert } = value;
+  const { threshold, invert, clicks } = value;
+  const parts = useMemo(
+    () => (map === null || map.dead ? null : mapParts(map, sizeWithin(map, PREVIEW_SIDE), value)),
+    [map, threshold, invert],
+  );
+  const removed = parts === null ? new Set<number>() : removedParts(parts, clicks);
+  const largest = parts === null ? [] : parts.sizes.map((size, i) => ({ size, part: i + 1 })).sort((a, b) => b.size - a.size);
   useEffect(() => {
-    stage.showPreview(map === null ? null : previewOf(map, value));
+    stage.showPreview(parts === null ? null : previewOf(parts, removed));
     return () => stage.showPreview(null);
-  }, [map, threshold, invert]);
+  }, [parts, clicks]);
   const slider = useRef<HTMLInputElement>(null);
   useEffect(() => slider.current?.focus(), [map === null]);
   const kind = ink === "irrelevant" ? "irrelevant" : "relevant";
@@ -50,13 +54,30 @@ export function FromMapPanel({ map, stage, value, ink, change, apply, close }: P
               step="0.01"
               aria-label="Threshold"
               value={threshold}
-              onInput={(event) => change({ threshold: Number(event.currentTarget.value), invert })}
+              onInput={(event) => change({ ...value, threshold: Number(event.currentTarget.value) })}
             />
           </label>
           <label class="check">
-            <input type="checkbox" checked={invert} onChange={(event) => change({ threshold, invert: event.currentTarget.checked })} />
+            <input type="checkbox" checked={invert} onChange={(event) => change({ ...value, invert: event.currentTarget.checked })} />
             Where the map is below it
           </label>
+          {largest.length > 1 && (
+            <fieldset class="parts">
+              <legend>
+                {largest.length - removed.size} of {largest.length} parts kept. Click one in the picture to leave it out.
+              </legend>
+              {largest.slice(0, MOST_PARTS).map(({ size, part }, i) => (
+                <label key={part} class="check">
+                  <input
+                    type="checkbox"
+                    checked={!removed.has(part)}
+                    onChange={() => change({ ...value, clicks: [...clicks, parts!.firsts[part - 1]!] })}
+                  />
+                  Part {i + 1}: {((100 * size) / parts!.of.length).toFixed(1)} %
+                </label>
+              ))}
+            </fieldset>
+          )}
         </>
       )}
       <div class="float-buttons">
@@ -71,15 +92,19 @@ export function FromMapPanel({ map, stage, value, ink, change, apply, close }: P
   );
 }
 
-function previewOf(map: AttentionMap, { threshold, invert }: FromMap): HTMLCanvasElement {
-  const scale = PREVIEW_SIDE / Math.max(map.width, map.height);
+/** White where it is kept, dark elsewhere; a part that is left out has a white border. */
+function previewOf(parts: Parts, removed: ReadonlySet<number>): HTMLCanvasElement {
+  const { width, height, of } = parts;
   const canvas = document.createElement("canvas");
-  canvas.width = Math.max(1, Math.round(map.width * scale));
-  canvas.height = Math.max(1, Math.round(map.height * scale));
+  canvas.width = width;
+  canvas.height = height;
   const context = canvas.getContext("2d")!;
-  const pixels = context.createImageData(canvas.width, canvas.height);
-  const values = resizeMap(map, canvas.width, canvas.height);
-  values.forEach((v, i) => pixels.data.set(v >= threshold !== invert ? [255, 255, 255, 150] : [0, 0, 0, 90], 4 * i));
+  const pixels = context.createImageData(width, height);
+  of.forEach((part, i) => {
+    const kept = part > 0 && !removed.has(part);
+    const border = part > 0 && [i - 1, i + 1, i - width, i + width].some((other) => of[other] !== part);
+    pixels.data.set(kept ? [255, 255, 255, 150] : border ? [255, 255, 255, 200] : [0, 0, 0, 90], 4 * i);
+  });
   context.putImageData(pixels, 0, 0);
   return canvas;
 }

@@ -3,7 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import type { ActionId } from "../../keys/actions";
 import type { SetAside } from "../../journal/journal";
 import { COLOUR_MAPS, colourTable, type ColourMapName } from "../../heat/colour_maps";
-import type { ToolSettings } from "../../tools/settings";
+import { LEAST_PIECES, MOST_PIECES, withPieces, type ToolSettings } from "../../tools/settings";
 import type { Window } from "../../view/stage";
 import { percent, SPLIT_NAMES } from "../wording";
 import { useWorkplace } from "../workplace";
@@ -212,6 +212,15 @@ function BrushSettings({ tool, setTool }: Props) {
           value={Math.sqrt(tool.size / 0.6)}
           shown={`${(100 * tool.size).toFixed(1)} %`}
           change={(value) => setTool({ size: Math.max(0.004, 0.6 * value * value) })}
+        />
+      )}
+      {tool.tool === "pieces" && (
+        <Slider
+          label="Superpixels"
+          keys="[ ]"
+          value={Math.log(tool.pieces / LEAST_PIECES) / Math.log(MOST_PIECES / LEAST_PIECES)}
+          shown={`${tool.pieces}`}
+          change={(value) => setTool(withPieces(tool, LEAST_PIECES * (MOST_PIECES / LEAST_PIECES) ** value))}
         />
       )}
       {tool.ink !== "unknown" && (

@@ -39,6 +39,9 @@ export function ToolRail({ tool, canUndo, canRedo, panel, act }: Props) {
       {one("polygon", "Polygon", "P", <path d="M5 9l7-5 7 6-3 9H7z" />, tool.tool === "polygon", false, tool.tool === "polygon" ? swapped : undefined)}
       {one("ellipse", "Ellipse", "O", <ellipse cx="12" cy="12" rx="8.500" ry="6.500" />, tool.tool === "ellipse", false, tool.tool === "ellipse" ? swapped : undefined)}
       {one("box", "Box", "R", <rect x="4" y="6" width="16" height="12" rx="1" />, tool.tool === "box", false, tool.tool === "box" ? swapped : undefined)}
+      {one("pieces", "Superpixels", "Q", <path d="M4 5h16v14H4zM4 11l6-1 2-5M10 10l3 4 7-2M13 14l-2 5M4 15l6 1" />, tool.tool === "pieces", false, tool.tool === "pieces" ? swapped : undefined)}
+      {one("click", "Object from clicks", "L", <path d="M6 9a7 6 0 1111 5M11 10l8 3.500-3.500 1.500-1.500 4z" />, tool.tool === "click", false, tool.tool === "click" ? swapped : undefined)}
+      {one("snap", "Snap to the object in a box", "J", <><path d="M4 8V4h4M16 4h4v4M20 16v4h-4M8 20H4v-4" /><circle cx="12" cy="12" r="4" /></>, tool.tool === "snap", false, tool.tool === "snap" ? swapped : undefined)}
       {one("swap", `Draws ${tool.ink}: change`, "X", <path d="M7 5L4 8l3 3M4 8h12M17 13l3 3-3 3M20 16H8" />, undefined, false, swapped)}
       <hr />
       {one("from-map", "Start from the model's map", "M", <path d="M4 17c3-9 5-9 8-4s5 2 8-6M4 20h16" />, panel === "from-map")}
