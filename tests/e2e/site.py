@@ -92,3 +92,17 @@ def open_editor(page: Page, url: str) -> None:
     if page.locator(".history").count() == 0:
         page.keyboard.press("i")
     page.locator(".history").wait_for()
+
+
+@_screen("rate")
+def open_rate(page: Page, url: str) -> None:
+    """The first map to rate."""
+    at(page, url, "#/rate", ".rate-setup .is-main")
+    page.get_by_role("button", name="Start").click()
+    page.locator(".rate-main canvas").wait_for()
+
+
+@_screen("compare")
+def open_compare(page: Page, url: str) -> None:
+    """Two runs on one image."""
+    at(page, url, "#/compare/0", ".divided canvas")

@@ -10,8 +10,10 @@ import torch
 
 from visteer.checkpoint import save_checkpoint, save_training_state
 from visteer.edits.map_edit import MapEdit
+from visteer.edits.rating import Rating
 from visteer.errors import VisteerError
 from visteer.evaluation import EvaluationResult
+from visteer.evaluation.agreement import krippendorff_alpha
 from visteer.models import Classifier
 from visteer.steering import SteeringConfig
 from visteer.study import (
@@ -222,6 +224,24 @@ def test_the_report_takes_the_latest_run_of_either_kind(trained, tmp_path):
     assert [run.title for run in content.runs] == ["Plain", "Steered"]
     assert {what for what, _, _ in told} == {"measuring plain-2", "measuring steered-3"}
     assert content.gallery[0].scores[-1] == min(row.scores[-1] for row in content.gallery)
+
+
+def test_blind_ratings_stand_in_the_report_of_the_split_that_was_rated(trained, tmp_path):
+    first, second = trained.ids("test")[:2]
+    with trained.open_edits() as store:
+        for name, author, value in ((first, "Ada", 2), (first, "Eve", 4), (second, "Ada", 5)):
+            store.rate(Rating(name, "plain-1", author, value))
+    content = write_report(trained, ("plain-1",), "test", tmp_path / "report.html")
+    assert content.runs[0].result.maps["expert_rating"].value == 4
+    assert content.notes == (
+        "Expert rating of plain-1: 2 image(s), 2 rater(s), Krippendorff's alpha "
+        f"{krippendorff_alpha(np.array([[2.0, 5.0], [4.0, np.nan]]), 'ordinal'):.2f}",
+    )
+    assert "Expert rating" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert (
+        "expert_rating"
+        not in write_report(trained, ("plain-1",), "val", tmp_path / "v.html").runs[0].result.maps
+    )
 
 
 def test_compare_pairs_the_same_images(trained):

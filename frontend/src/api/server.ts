@@ -3,7 +3,9 @@ import type { Mask } from "../raster/mask";
 import { decodeLabels, type Labels } from "../raster/labels";
 import { decodeMask } from "../raster/vse1";
 import { Failure, NO_SERVER, NO_SESSION } from "./errors";
-import type { HistoryEntry, ImageFacts, ImagePage, Item, Place, Select, Study, Verdict } from "./messages";
+import type {
+  Comparison, HistoryEntry, ImageFacts, ImagePage, Item, Place, RatingResult, RatingStanding, Select, Study, Trial, Verdict,
+} from "./messages";
 
 /** An edit as the server has it; revision 0 and no mask where there is none. */
 export interface StoredEdit {
@@ -22,7 +24,7 @@ export interface Save {
   readonly comment: string;
 }
 
-export type Parameters = Readonly<Record<string, string | number | null | undefined>>;
+export type Parameters = Readonly<Record<string, string | number | readonly string[] | null | undefined>>;
 
 export function fetchStudy(): Promise<Study> {
   return getJson("/api/study");
@@ -60,10 +62,11 @@ export async function fetchMap(
   parameters: { run: string | null; class_?: string | null; method?: string | null },
   signal?: AbortSignal,
 ): Promise<AttentionMap> {
-  const found = await getJson<{ height: number; width: number; values: string; dead: boolean }>(
-    `/api/images/${key}/map${query(parameters)}`,
-    signal,
-  );
+  return readMap(`/api/images/${key}/map${query(parameters)}`, signal);
+}
+
+async function readMap(address: string, signal?: AbortSignal): Promise<AttentionMap> {
+  const found = await getJson<{ height: number; width: number; values: string; dead: boolean }>(address, signal);
   return { width: found.width, height: found.height, dead: found.dead, values: decodeValues(found.values) };
 }
 
@@ -106,6 +109,40 @@ export async function restoreRevision(key: number, revision: number, basedOn: nu
 
 export function postVerdict(key: number, verdict: Verdict, run: string | null, comment: string): Promise<Item> {
   return postJson(`/api/images/${key}/verdict`, { verdict, run, comment });
+}
+
+/** What is rated blind: maps of these runs on this split. */
+export interface RatingQuestion {
+  readonly runs: readonly string[];
+  readonly split: string;
+}
+
+export function fetchRatingStanding(question: RatingQuestion): Promise<RatingStanding> {
+  return getJson(`/api/ratings${about(question)}`);
+}
+
+export function fetchTrial(number: number, question: RatingQuestion): Promise<Trial> {
+  return getJson(`/api/ratings/trials/${number}${about(question)}`);
+}
+
+export function fetchTrialMap(number: number, question: RatingQuestion): Promise<AttentionMap> {
+  return readMap(`/api/ratings/trials/${number}/map${about(question)}`);
+}
+
+export async function postRating(number: number, value: number, question: RatingQuestion): Promise<void> {
+  await postJson(`/api/ratings/trials/${number}${about(question)}`, { value });
+}
+
+export function fetchRatingResults(question: RatingQuestion): Promise<RatingResult[]> {
+  return getJson(`/api/ratings/results${about(question)}`);
+}
+
+function about(question: RatingQuestion): string {
+  return query({ run: question.runs, split: question.split });
+}
+
+export function fetchComparison(key: number, before: string, after: string): Promise<Comparison> {
+  return getJson(`/api/images/${key}/comparison${query({ before, after })}`);
 }
 
 const WRITE = { "X-Visteer": "1" };
@@ -159,6 +196,10 @@ function revisionOf(answer: Response): number {
 }
 
 function query(parameters: Parameters): string {
-  const given = Object.entries(parameters).filter(([, value]) => value !== null && value !== undefined && value !== "");
-  return given.length === 0 ? "" : `?${new URLSearchParams(given.map(([name, value]) => [name, String(value)]))}`;
+  const given = Object.entries(parameters).flatMap(([name, value]) =>
+    (Array.isArray(value) ? value : [value])
+      .filter((one) => one !== null && one !== undefined && one !== "")
+      .map((one) => [name, String(one)]),
+  );
+  return given.length === 0 ? "" : `?${new URLSearchParams(given)}`;
 }

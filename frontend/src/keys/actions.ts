@@ -41,17 +41,37 @@ export const ACTIONS = [
   { id: "previous", screen: "editor", group: "Go", keys: ["f", "arrowleft"], says: "Previous image" },
   { id: "history", screen: "editor", group: "Go", keys: ["i"], says: "History of the image" },
   { id: "leave", screen: "editor", group: "Go", keys: ["escape"], says: "Leave a shape, a panel, or the image" },
+  { id: "compare", screen: "editor", group: "Go", keys: ["j"], says: "Compare two runs on this image" },
   { id: "open", screen: "triage", group: "Triage", keys: ["enter"], says: "Open the chosen image" },
   { id: "move", screen: "triage", group: "Triage", keys: ["arrowup", "arrowdown", "arrowleft", "arrowright"], says: "Choose another image" },
   { id: "search", screen: "triage", group: "Triage", keys: ["/"], says: "Search" },
   { id: "maps", screen: "triage", group: "Triage", keys: ["h"], says: "Show the maps, or hide them" },
+  { id: "compare-chosen", screen: "triage", group: "Triage", keys: ["j"], says: "Compare two runs on the chosen image" },
+  { id: "rate", screen: "triage", group: "Triage", keys: ["r"], says: "Rate maps blind" },
+  { id: "rate-1", screen: "rate", group: "Rate", keys: ["1"], says: "Looks exactly where an expert looks" },
+  { id: "rate-2", screen: "rate", group: "Rate", keys: ["2"], says: "Looks mostly there" },
+  { id: "rate-3", screen: "rate", group: "Rate", keys: ["3"], says: "Looks partly there" },
+  { id: "rate-4", screen: "rate", group: "Rate", keys: ["4"], says: "Looks hardly there" },
+  { id: "rate-5", screen: "rate", group: "Rate", keys: ["5"], says: "Looks somewhere else" },
+  { id: "rate-back", screen: "rate", group: "Rate", keys: ["backspace", "arrowleft"], says: "Back to the map before" },
+  { id: "rate-skip", screen: "rate", group: "Rate", keys: ["s", "arrowright"], says: "Leave this map for later" },
+  { id: "rate-hide", screen: "rate", group: "Rate", keys: ["h"], says: "Hold to hide the map" },
+  { id: "rate-leave", screen: "rate", group: "Rate", keys: ["escape"], says: "Back to all images" },
+  { id: "compare-flip", screen: "compare", group: "Compare", keys: ["\\"], says: "Only before, then only after" },
+  { id: "compare-left", screen: "compare", group: "Compare", keys: ["arrowleft"], says: "Move the divider to the left" },
+  { id: "compare-right", screen: "compare", group: "Compare", keys: ["arrowright"], says: "Move the divider to the right" },
+  { id: "compare-hide", screen: "compare", group: "Compare", keys: ["h"], says: "Hold to hide both maps" },
+  { id: "compare-next", screen: "compare", group: "Compare", keys: ["d"], says: "Next image" },
+  { id: "compare-previous", screen: "compare", group: "Compare", keys: ["f"], says: "Previous image" },
+  { id: "compare-draw", screen: "compare", group: "Compare", keys: ["enter"], says: "Draw on this image" },
+  { id: "compare-leave", screen: "compare", group: "Compare", keys: ["escape"], says: "Back to all images" },
   { id: "theme", screen: "any", group: "Anywhere", keys: ["t"], says: "Dark or light" },
   { id: "help", screen: "any", group: "Anywhere", keys: ["?", "shift+?"], says: "This help" },
 ] as const;
 
 export type Action = (typeof ACTIONS)[number];
 export type ActionId = Action["id"];
-export type Screen = "editor" | "triage";
+export type Screen = "editor" | "triage" | "rate" | "compare";
 
 interface Pressed {
   readonly key: string;
@@ -87,7 +107,7 @@ export function keyNames(action: { readonly keys: readonly string[] }): string[]
 }
 
 const NAMES: Record<string, string> = {
-  ctrl: "Ctrl", shift: "Shift", escape: "Esc", enter: "Enter", space: "Space",
+  ctrl: "Ctrl", shift: "Shift", escape: "Esc", backspace: "⌫", enter: "Enter", space: "Space",
   arrowup: "↑", arrowdown: "↓", arrowleft: "←", arrowright: "→",
 };
 

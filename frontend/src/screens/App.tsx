@@ -2,9 +2,11 @@ import { useEffect, useState } from "preact/hooks";
 import { Failure, detailOf } from "../api/errors";
 import { actionOf, isTyping } from "../keys/actions";
 import { readPreferences } from "../settings/preferences";
+import { CompareScreen } from "./compare/CompareScreen";
 import { EditorScreen } from "./editor/EditorScreen";
 import { HelpOverlay } from "./HelpOverlay";
 import { openWorkplace } from "./opening";
+import { RateScreen } from "./rate/RateScreen";
 import { routeOf, type Route } from "./routes";
 import { TriageScreen } from "./triage/TriageScreen";
 import { useChanges, WorkplaceContext, type Workplace } from "./workplace";
@@ -33,6 +35,7 @@ function Screens({ workplace }: { workplace: Workplace }) {
   useChanges(workplace);
   const [route, setRoute] = useState<Route>(routeOf(location.hash));
   const [help, setHelp] = useState(false);
+  const showHelp = () => setHelp(true);
   const { theme } = workplace.preferences;
   useEffect(() => {
     document.documentElement.dataset.theme = theme;
@@ -40,6 +43,7 @@ function Screens({ workplace }: { workplace: Workplace }) {
   useEffect(() => {
     const onHash = () => setRoute(routeOf(location.hash));
     window.addEventListener("hashchange", onHash);
+    onHash(); // the address may have changed before this listened
     return () => window.removeEventListener("hashchange", onHash);
   }, []);
   useEffect(() => {
@@ -54,11 +58,10 @@ function Screens({ workplace }: { workplace: Workplace }) {
   }, [route.screen]);
   return (
     <>
-      {route.screen === "triage" ? (
-        <TriageScreen showHelp={() => setHelp(true)} />
-      ) : (
-        <EditorScreen imageKey={route.key} showHelp={() => setHelp(true)} />
-      )}
+      {route.screen === "triage" && <TriageScreen showHelp={showHelp} />}
+      {route.screen === "editor" && <EditorScreen imageKey={route.key} showHelp={showHelp} />}
+      {route.screen === "compare" && <CompareScreen imageKey={route.key} showHelp={showHelp} />}
+      {route.screen === "rate" && <RateScreen showHelp={showHelp} />}
       {help && <HelpOverlay screen={route.screen} close={() => setHelp(false)} />}
     </>
   );

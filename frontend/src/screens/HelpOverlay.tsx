@@ -22,7 +22,7 @@ export function HelpOverlay({ screen, close }: { screen: Screen; close: () => vo
       before?.focus();
     };
   }, []);
-  const first = screen === "triage" ? "Triage" : "Draw";
+  const first = { triage: "Triage", editor: "Draw", rate: "Rate", compare: "Compare" }[screen];
   const groups = [...new Set(ACTIONS.map((action) => action.group))].sort((a, b) => Number(b === first) - Number(a === first));
   return (
     <div class="help-ground" onClick={close}>

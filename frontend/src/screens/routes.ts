@@ -1,16 +1,34 @@
-export type Route = { readonly screen: "triage" } | { readonly screen: "editor"; readonly key: number };
+export type Route =
+  | { readonly screen: "triage" }
+  | { readonly screen: "editor"; readonly key: number }
+  | { readonly screen: "compare"; readonly key: number }
+  | { readonly screen: "rate" };
 
-/** `#/image/KEY` is the editor; everything else is triage. */
+/** `#/image/KEY` is the editor, `#/compare/KEY` two runs on one image, `#/rate` blind rating; all else is triage. */
 export function routeOf(hash: string): Route {
-  const found = /^#\/image\/(\d{1,9})$/.exec(hash);
-  return found === null ? { screen: "triage" } : { screen: "editor", key: Number(found[1]) };
+  if (hash === "#/rate") return { screen: "rate" };
+  const found = /^#\/(image|compare)\/(\d{1,9})$/.exec(hash);
+  if (found === null) return { screen: "triage" };
+  return { screen: found[1] === "image" ? "editor" : "compare", key: Number(found[2]) };
 }
 
 export function goToImage(key: number, replace = false): void {
-  if (replace) location.replace(`#/image/${key}`);
-  else location.hash = `#/image/${key}`;
+  go(`#/image/${key}`, replace);
+}
+
+export function goToComparison(key: number, replace = false): void {
+  go(`#/compare/${key}`, replace);
+}
+
+export function goToRating(): void {
+  go("#/rate", false);
 }
 
 export function goToTriage(): void {
-  location.hash = "#/";
+  go("#/", false);
+}
+
+function go(hash: string, replace: boolean): void {
+  if (replace) location.replace(hash);
+  else location.hash = hash;
 }

@@ -6,7 +6,7 @@ const press = (key: string, held: Partial<Record<"ctrlKey" | "metaKey" | "altKey
 });
 
 describe("actions", () => {
-  it.each(["editor", "triage"] as Screen[])("have keys of their own on the %s screen", (screen) => {
+  it.each(["editor", "triage", "rate", "compare"] as Screen[])("have keys of their own on the %s screen", (screen) => {
     const keys = ACTIONS.filter((a) => a.screen === screen || a.screen === "any").flatMap((a) => [...a.keys]);
     expect(new Set(keys).size).toBe(keys.length);
   });

@@ -81,6 +81,11 @@ _MEANINGS = {
         "Euclidean distance between the map and the edit on a grid of 7 x 7 cells. 0 is best, 7 worst.",
         "lower",
     ),
+    "expert_rating": Meaning(
+        "Expert rating",
+        "Mean blind rating by people: 1 looks exactly where an expert looks, 5 somewhere else.",
+        "lower",
+    ),
     "dead": Meaning(
         "Dead maps",
         "Share of the images whose map is zero everywhere and shows nothing.",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from visteer.atomic import replacing, write_text
 from visteer.data.sample import Split
 from visteer.errors import VisteerError
 from visteer.evaluation import ComparedFigure, EvaluationResult, compare
+from visteer.evaluation.agreement import RatingSummary, summarise_ratings
 from visteer.report import (
     GalleryRow,
     ReportContent,
@@ -92,6 +94,8 @@ def write_report(
         results.append(stored_result(study, run, split, part))
         explained.append(explain_run(study, run, split, progress=part))
     data = study.dataset(split)
+    ratings = _ratings(study, runs, split)
+    results = [_with_rating(result, ratings.get(run)) for run, result in zip(runs, results, strict=True)]
     content = ReportContent(
         title=f"{study.folder.resolve().name}: {', '.join(runs)}",
         runs=tuple(_run_report(study, run, result) for run, result in zip(runs, results, strict=True)),
@@ -99,6 +103,7 @@ def write_report(
         comparison=_comparison(results),
         gallery=gallery_rows(data, results, explained),
         gallery_score=WORST_FIRST,
+        notes=_rating_notes(ratings),
         commands=_commands(study, runs, split),
     )
     try:
@@ -180,6 +185,31 @@ def _run_report(study: Study, run: str, result: EvaluationResult) -> RunReport:
         result=result,
         history=study.run_folder(run).history(),
         settings={name: str(getattr(config, name)) for name in _SETTINGS_SHOWN},
+    )
+
+
+def _ratings(study: Study, runs: Sequence[str], split: Split) -> dict[str, RatingSummary]:
+    """What people said of the maps of `runs` on this split, blind; only runs that were rated."""
+    there = set(study.ids(split))
+    with study.open_edits() as store:
+        return summarise_ratings(rating for rating in store.ratings(runs) if rating.image_id in there)
+
+
+def _with_rating(result: EvaluationResult, rating: RatingSummary | None) -> EvaluationResult:
+    """The result with the expert rating among the figures of its maps, where there is one."""
+    return result if rating is None else replace(result, maps={**result.maps, "expert_rating": rating.mean})
+
+
+def _rating_notes(ratings: Mapping[str, RatingSummary]) -> tuple[str, ...]:
+    """How many people rated how much, and how far they agree."""
+    return tuple(
+        f"Expert rating of {run}: {said.images} image(s), {said.raters} rater(s), "
+        + (
+            "no image rated by two people"
+            if math.isnan(said.alpha)
+            else f"Krippendorff's alpha {said.alpha:.2f}"
+        )
+        for run, said in ratings.items()
     )
 
 

@@ -38,6 +38,9 @@ export function EditorBar({ image, place, total, otherTab, act, showHelp }: Prop
       )}
       <span class="bar-space" />
       <SaveStatus imageKey={image.key} />
+      <button class="button" onClick={() => act("compare")} title="Compare two runs on this image (J)">
+        Compare
+      </button>
       <span class="stepper" role="group" aria-label="Queue">
         <button class="button is-icon" aria-label="Previous image" title="Previous image (F or ←)" disabled={place === null || place === 0} onClick={() => act("previous")}>
           ‹

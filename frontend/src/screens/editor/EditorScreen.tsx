@@ -17,7 +17,7 @@ import { Selecting } from "../../tools/selecting";
 import { paintOf, resized, swapInk, withSoftness, withStrength, type ToolSettings } from "../../tools/settings";
 import { sizeWithin } from "../../view/viewport";
 import { Stage } from "../../view/stage";
-import { goToImage, goToTriage, routeOf } from "../routes";
+import { goToComparison, goToImage, goToTriage, routeOf } from "../routes";
 import { shortName } from "../wording";
 import { useChanges, useWorkplace } from "../workplace";
 import { ConflictBar } from "./ConflictBar";
@@ -337,6 +337,7 @@ export function EditorScreen({ imageKey, showHelp }: { imageKey: number; showHel
       comment: () => comment.current?.focus(),
       next: () => go(1),
       previous: () => go(-1),
+      compare: () => goToComparison(imageKey),
       history: () => setPanel((open) => (open === "history" ? null : "history")),
       leave: () => {
         if (input.current?.cancelShape() || selecting.cancel()) return;

@@ -1,8 +1,9 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { actionOf, isTyping } from "../../keys/actions";
 import { allImages, isNarrowed, orderOf, SORTS, type SortName } from "../../lists/filters";
-import { goToImage } from "../routes";
+import { goToComparison, goToImage, goToRating } from "../routes";
 import { SaveStatus } from "../SaveStatus";
+import { ScreenLinks } from "../ScreenLinks";
 import { SORT_NAMES } from "../wording";
 import { useChanges, useWorkplace } from "../workplace";
 import { FilterPanel } from "./FilterPanel";
@@ -42,6 +43,11 @@ export function TriageScreen({ showHelp }: { showHelp: () => void }) {
         event.preventDefault();
         search.current?.focus();
       }
+      if (action === "rate") goToRating();
+      if (action === "compare-chosen") {
+        const item = now.current.list.at(now.current.place);
+        if (item !== undefined) goToComparison(item.key);
+      }
       if (action === "maps") workplace.prefer({ thumbMaps: !workplace.preferences.thumbMaps });
     };
     window.addEventListener("keydown", onKey);
@@ -50,11 +56,14 @@ export function TriageScreen({ showHelp }: { showHelp: () => void }) {
   const total = list.total;
   const order = orderOf(filters);
   const place = total === null || total === 0 ? 0 : Math.min(chosen, total - 1);
+  const now = useRef({ list, place });
+  now.current = { list, place };
   return (
     <div class="triage">
       <FilterPanel searchField={search} start={() => openAt(list.at(place)?.key)} />
       <main class="triage-main">
         <header class="bar">
+          <ScreenLinks screen="triage" />
           <h1 class="bar-title">{study.name}</h1>
           <label class="field">
             <span>Sort</span>
