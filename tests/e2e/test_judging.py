@@ -108,5 +108,5 @@ def test_two_runs_are_compared_under_a_divider(browser: Browser, site: tuple[Stu
         expect(figures).to_have_text(re.compile(re.escape(before.split("\n")[0].split("\t")[0])))
         page.keyboard.press("Enter")
         page.wait_for_selector('.editor-stage[aria-busy="false"]')
-        page.keyboard.press("j")
+        page.keyboard.press("Shift+C")
         page.locator(".divided").wait_for()

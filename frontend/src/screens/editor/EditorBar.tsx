@@ -38,7 +38,7 @@ export function EditorBar({ image, place, total, otherTab, act, showHelp }: Prop
       )}
       <span class="bar-space" />
       <SaveStatus imageKey={image.key} />
-      <button class="button" onClick={() => act("compare")} title="Compare two runs on this image (J)">
+      <button class="button" onClick={() => act("compare")} title="Compare two runs on this image (Shift+C)">
         Compare
       </button>
       <span class="stepper" role="group" aria-label="Queue">
