@@ -64,6 +64,35 @@ def test_every_step_survives_the_round_trip() -> None:
     assert replace(edit, target=edit.target.astype(np.float64)) == edit
 
 
+def test_an_edit_of_steps_is_the_edit_of_their_values() -> None:
+    target = np.arange(65536, dtype=np.uint16).reshape(256, 256)
+    weight = np.tile(np.arange(256, dtype=np.uint8), (256, 1))
+    slow = MapEdit(target / 65535, weight / 255, author="Ada", time=TIME, comment="c", revision=3)
+    fast = MapEdit.of_steps(target, weight, author="Ada", time=TIME, comment="c", revision=3)
+    assert fast == slow
+    assert fast.digest == slow.digest
+    target[:], weight[:] = 0, 0
+    assert fast.steps[0].max() == 65535
+    assert fast.digest == slow.digest
+    for array in (fast.target, fast.weight, *fast.steps):
+        assert not array.flags.writeable
+
+
+@pytest.mark.parametrize(
+    ("target", "weight", "error"),
+    [
+        (np.zeros((2, 2)), np.zeros((2, 2), np.uint8), TypeError),
+        (np.zeros((2, 2), np.uint16), np.zeros((2, 2), np.uint16), TypeError),
+        (np.zeros((2, 2), np.uint16), np.zeros((2, 3), np.uint8), ValueError),
+        (np.zeros(2, np.uint16), np.zeros(2, np.uint8), ValueError),
+        (np.zeros((4097, 1), np.uint16), np.zeros((4097, 1), np.uint8), ValueError),
+    ],
+)
+def test_steps_of_another_kind_or_shape_are_refused(target, weight, error) -> None:
+    with pytest.raises(error):
+        MapEdit.of_steps(target, weight, author="Ada")
+
+
 def test_arrays_are_copies_and_read_only() -> None:
     target = np.ones((2, 2), np.float32)
     edit = MapEdit(target, target, author="Ada")

@@ -155,22 +155,22 @@ def test_a_picture_is_the_original_upright_and_never_too_large(serve, study, pic
     path = pictures / "images" / study.samples[0].id
     kept = path.read_bytes()
     try:
-        wide = Image.new("RGB", (3000, 300), (200, 10, 10))
-        wide.paste((10, 10, 200), (0, 0, 1500, 300))
+        wide = Image.new("RGB", (6000, 600), (200, 10, 10))
+        wide.paste((10, 10, 200), (0, 0, 3000, 600))
         exif = Image.Exif()
-        exif[0x0112] = 6  # turn right to be upright: 300 wide, 3000 high, blue on top
+        exif[0x0112] = 6  # turn right to be upright: 600 wide, 6000 high, blue on top
         wide.save(path, exif=exif)
         client = serve()
         answer = client.get("/api/images/0/picture")
         with Image.open(io.BytesIO(answer.content)) as found:
-            assert (found.format, found.size) == ("PNG", (205, 2048))
+            assert (found.format, found.size) == ("PNG", (410, 4096))
             assert found.getpixel((100, 10)) == (10, 10, 200)
-            assert found.getpixel((100, 2000)) == (200, 10, 10)
+            assert found.getpixel((100, 4000)) == (200, 10, 10)
         thumb = client.get("/api/images/0/picture?size=thumb")
         with Image.open(io.BytesIO(thumb.content)) as found:
             assert found.size == (16, 160)
         one = client.get("/api/images/0").json()
-        assert (one["width"], one["height"]) == (205, 2048)
+        assert (one["width"], one["height"]) == (410, 4096)
     finally:
         path.write_bytes(kept)
 

@@ -139,7 +139,7 @@ export interface paths {
         };
         /**
          * Get Picture
-         * @description The picture as PNG: at most 2048 px on the long side, or 160 px as thumb.
+         * @description The picture as PNG: at most 4096 px on the long side, or 160 px as thumb.
          */
         get: operations["get_picture"];
         put?: never;

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 MAX_SIDE = 4096
 TARGET_STEPS = 65535
 WEIGHT_STEPS = 255
+_Steps = NDArray[np.float64] | NDArray[np.uint16] | NDArray[np.uint8]
 
 
 @dataclass(frozen=True, eq=False, init=False)
@@ -76,12 +77,67 @@ class MapEdit:
         map_digest: str | None = None,
         comment: str = "",
     ) -> None:
-        target_steps = _to_steps("target", target, TARGET_STEPS)
-        weight_steps = _to_steps("weight", weight, WEIGHT_STEPS)
-        if target_steps.shape != weight_steps.shape:
-            raise ValueError(
-                f"target and weight must have one shape, got {target_steps.shape} and {weight_steps.shape}"
-            )
+        self._fill(
+            _to_steps("target", target, TARGET_STEPS),
+            _to_steps("weight", weight, WEIGHT_STEPS),
+            author,
+            datetime.now(UTC) if time is None else time,
+            revision,
+            source,
+            map_digest,
+            comment,
+        )
+
+    @classmethod
+    def of_steps(
+        cls,
+        target: NDArray[np.uint16],
+        weight: NDArray[np.uint8],
+        author: str,
+        *,
+        time: datetime | None = None,
+        revision: int = 0,
+        source: str = "drawn",
+        map_digest: str | None = None,
+        comment: str = "",
+    ) -> MapEdit:
+        """The edit whose `steps` are `target` and `weight`; arguments and errors as of the constructor.
+
+        Nothing is rounded, so it is several times as fast: for what comes from a store or from a browser.
+
+        Example:
+            >>> steps = np.array([[65535, 0]], np.uint16), np.array([[255, 51]], np.uint8)
+            >>> edit = MapEdit.of_steps(*steps, author="Ada")
+            >>> edit.target.tolist(), [round(float(w), 3) for w in edit.weight[0]]
+            ([[1.0, 0.0]], [1.0, 0.2])
+        """
+        for name, array, kind in (("target", target, np.uint16), ("weight", weight, np.uint8)):
+            if array.dtype != kind:
+                raise TypeError(f"steps of the {name} must be {np.dtype(kind)}, got {array.dtype}")
+            _check_shape(name, array.shape)
+        edit = cls.__new__(cls)
+        when = datetime.now(UTC) if time is None else time
+        edit._fill(target, weight, author, when, revision, source, map_digest, comment)
+        kept = target.copy(), weight.copy()
+        for array in kept:
+            array.flags.writeable = False
+        edit.__dict__["steps"] = kept
+        return edit
+
+    def _fill(
+        self,
+        target: _Steps,
+        weight: _Steps,
+        author: str,
+        time: datetime,
+        revision: int,
+        source: str,
+        map_digest: str | None,
+        comment: str,
+    ) -> None:
+        """Check and set every field."""
+        if target.shape != weight.shape:
+            raise ValueError(f"target and weight must have one shape, got {target.shape} and {weight.shape}")
         check_text("author", author)
         check_text("source", source)
         check_text("comment", comment)
@@ -92,10 +148,10 @@ class MapEdit:
         if index(revision) < 0:
             raise ValueError(f"revision must be 0 or more, got {revision}")
         values = {
-            "target": _read_only(target_steps, TARGET_STEPS),
-            "weight": _read_only(weight_steps, WEIGHT_STEPS),
+            "target": _read_only(target, TARGET_STEPS),
+            "weight": _read_only(weight, WEIGHT_STEPS),
             "author": author,
-            "time": _in_utc(datetime.now(UTC) if time is None else time),
+            "time": _in_utc(time),
             "revision": index(revision),
             "source": source,
             "map_digest": map_digest,
@@ -146,11 +202,12 @@ class MapEdit:
         """Whether any cell is relevant. An edit without one gives a map no place to go to."""
         return bool(self.relevant.any())
 
-    @property
+    @cached_property
     def steps(self) -> tuple[NDArray[np.uint16], NDArray[np.uint8]]:
-        """Target and weight as whole numbers of steps, uint16 and uint8: the form that is stored."""
+        """Target and weight as whole numbers of steps, uint16 and uint8, read-only: the form that is stored."""
         target = np.rint(self.target.astype(np.float64) * TARGET_STEPS).astype(np.uint16)
         weight = np.rint(self.weight.astype(np.float64) * WEIGHT_STEPS).astype(np.uint8)
+        target.flags.writeable = weight.flags.writeable = False
         return target, weight
 
     @cached_property
@@ -158,8 +215,8 @@ class MapEdit:
         """SHA-256 (hex) of what the raster says: shape, target, weight; not of author, time, texts."""
         target, weight = self.steps
         content = hashlib.sha256(f"visteer-map-edit 1 {self.shape[0]}x{self.shape[1]}\n".encode())
-        content.update(target.astype("<u2").tobytes())
-        content.update(weight.tobytes())
+        content.update(np.ascontiguousarray(target, "<u2").data)
+        content.update(np.ascontiguousarray(weight).data)
         return content.hexdigest()
 
     def _fields(self) -> dict[str, Any]:
@@ -229,20 +286,24 @@ def _to_steps(name: str, values: ArrayLike, steps: int) -> NDArray[np.float64]:
     array = np.asarray(values)
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{name} must be an array of numbers, got {array.dtype}")
-    if array.ndim != 2:
-        raise ValueError(f"{name} must be (H, W), got shape {array.shape}")
-    if not all(1 <= side <= MAX_SIDE for side in array.shape):
-        raise ValueError(f"{name} needs sides from 1 to {MAX_SIDE}, got {array.shape}")
+    _check_shape(name, array.shape)
     # NaN fails this comparison too.
     if not (array.min() >= 0 and array.max() <= 1):
         raise ValueError(f"{name} must lie in [0, 1], got values from {array.min()} to {array.max()}")
     return np.rint(array.astype(np.float64) * steps)
 
 
-def _read_only(
-    steps: NDArray[np.float64] | NDArray[np.uint16] | NDArray[np.uint8], count: int
-) -> NDArray[np.float32]:
-    values = (steps.astype(np.float64) / count).astype(np.float32)
+def _check_shape(name: str, shape: tuple[int, ...]) -> None:
+    if len(shape) != 2:
+        raise ValueError(f"{name} must be (H, W), got shape {shape}")
+    if not all(1 <= side <= MAX_SIDE for side in shape):
+        raise ValueError(f"{name} needs sides from 1 to {MAX_SIDE}, got {shape}")
+
+
+def _read_only(steps: _Steps, count: int) -> NDArray[np.float32]:
+    # By a table: as few values as there are steps are divided.
+    table = (np.arange(count + 1, dtype=np.float64) / count).astype(np.float32)
+    values: NDArray[np.float32] = table[steps if steps.dtype.kind == "u" else steps.astype(np.uint16)]
     values.flags.writeable = False
     return values
 

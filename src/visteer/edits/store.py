@@ -34,7 +34,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from visteer.edits.map_edit import MapEdit, check_text, from_steps
+from visteer.edits.map_edit import MapEdit, check_text
 from visteer.edits.rating import Rating
 from visteer.edits.schema import (
     MAX_ID_LENGTH,
@@ -375,8 +375,9 @@ class EditStore:
         try:
             target = np.frombuffer(_unpack(row.target, 2 * row.height * row.width), "<u2").reshape(shape)
             weight = np.frombuffer(_unpack(row.weight, row.height * row.width), np.uint8).reshape(shape)
-            edit = MapEdit(
-                *from_steps(target.astype(np.uint16), weight),
+            edit = MapEdit.of_steps(
+                target.astype(np.uint16, copy=False),
+                weight,
                 author=row.author,
                 time=row.time,
                 revision=row.revision,
@@ -588,7 +589,7 @@ def _to_row(image: int, revision: int, edit: MapEdit) -> dict[str, Any]:
         "map_digest": edit.map_digest,
         "height": edit.shape[0],
         "width": edit.shape[1],
-        "target": _pack(target.astype("<u2")),
+        "target": _pack(target.astype("<u2", copy=False)),
         "weight": _pack(weight),
         "digest": edit.digest,
     }
@@ -609,7 +610,8 @@ def _check_id(image_id: str) -> None:
 
 
 def _pack(values: NDArray[np.uint16] | NDArray[np.uint8]) -> bytes:
-    return zlib.compress(values.tobytes())
+    # The lowest level: a raster of 4096 x 4096 is packed while its author waits.
+    return zlib.compress(np.ascontiguousarray(values).data, 1)
 
 
 def _unpack(blob: bytes, size: int) -> bytes:

@@ -8,11 +8,11 @@ import zlib
 import numpy as np
 from numpy.typing import NDArray
 
-from visteer.edits.map_edit import MAX_SIDE, MapEdit, from_steps
+from visteer.edits.map_edit import MAX_SIDE, MapEdit
 
 MAGIC = b"VSE1"
 HEADER = struct.Struct("<4sII")
-MAX_EDIT_BYTES = 2 * 2048 * 2048 * 3
+MAX_EDIT_BYTES = HEADER.size + 3 * MAX_SIDE**2
 _GZIP = 31
 
 
@@ -36,8 +36,8 @@ def encode_edit(edit: MapEdit) -> bytes:
     return HEADER.pack(MAGIC, width, height) + target.astype("<u2").tobytes() + weight.tobytes()
 
 
-def decode_edit(content: bytes) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Undo `encode_edit`: (H, W) float32 target and weight in [0, 1].
+def decode_edit(content: bytes) -> tuple[NDArray[np.uint16], NDArray[np.uint8]]:
+    """Undo `encode_edit`: (H, W) target and weight as in `MapEdit.steps`.
 
     Raises:
         BadEditBytes: another form, a side that is 0 or over 4096, or too few or too many bytes.
@@ -45,7 +45,7 @@ def decode_edit(content: bytes) -> tuple[NDArray[np.float32], NDArray[np.float32
     Example:
         >>> target, weight = decode_edit(bytes.fromhex("565345310200000001000000ffff0000ff00"))
         >>> target.tolist(), weight.tolist()
-        ([[1.0, 0.0]], [[1.0, 0.0]])
+        ([[65535, 0]], [[255, 0]])
     """
     if len(content) < HEADER.size or content[:4] != MAGIC:
         raise BadEditBytes("the body is no edit: it must start with VSE1, width and height")
@@ -60,7 +60,7 @@ def decode_edit(content: bytes) -> tuple[NDArray[np.float32], NDArray[np.float32
         )
     target = np.frombuffer(content, "<u2", cells, HEADER.size).reshape(height, width)
     weight = np.frombuffer(content, np.uint8, cells, HEADER.size + 2 * cells).reshape(height, width)
-    return from_steps(target.astype(np.uint16), weight)
+    return target.astype(np.uint16, copy=False), weight
 
 
 def inflate(content: bytes, limit: int = MAX_EDIT_BYTES) -> bytes:

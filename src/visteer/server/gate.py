@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from visteer.server.edit_bytes import HEADER, MAX_EDIT_BYTES
+from visteer.server.edit_bytes import MAX_EDIT_BYTES
 from visteer.server.sessions import SECONDS, Sessions
 
 COOKIE = "visteer_session"
@@ -139,7 +139,7 @@ def _refuse_long_body(request: Request) -> Response | None:
 
 def _limit(request: Request) -> int:
     """How many bytes the body may have."""
-    return MAX_EDIT_BYTES + HEADER.size if request.method == "PUT" else MAX_JSON_BYTES
+    return MAX_EDIT_BYTES if request.method == "PUT" else MAX_JSON_BYTES
 
 
 def _bounded(receive: Receive, limit: int) -> Receive:

@@ -1,4 +1,4 @@
-"""The study's pictures as PNG, never larger than a screen needs."""
+"""The study's pictures as PNG, never larger than what can be drawn on."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from visteer.data.images import BadImage, read_image
+from visteer.edits.map_edit import MAX_SIDE
 from visteer.errors import VisteerError
 from visteer.study import Study
 
-FULL_SIDE = 2048
+FULL_SIDE = MAX_SIDE
 THUMB_SIDE = 160
 _BYTES_KEPT = 128 * 2**20
 _DECODING_AT_ONCE = 2

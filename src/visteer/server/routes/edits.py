@@ -200,4 +200,4 @@ def _decoded(content: bytes, author: str, comment: str, *, packed: bool) -> MapE
         raise HTTPException(413, str(error)) from None
     except BadEditBytes as error:
         raise HTTPException(400, str(error)) from None
-    return MapEdit(target, weight, author=author, comment=comment)
+    return MapEdit.of_steps(target, weight, author, comment=comment)

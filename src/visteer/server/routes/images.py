@@ -144,7 +144,7 @@ def get_image(editor: Served, key: Key, run: Run = None) -> ImageMessage:
     responses={200: _PNG, 304: {"description": "As before."}, **errors(404)},
 )
 def get_picture(editor: Served, request: Request, key: Key, size: Literal["thumb"] | None = None) -> Response:
-    """The picture as PNG: at most 2048 px on the long side, or 160 px as thumb."""
+    """The picture as PNG: at most 4096 px on the long side, or 160 px as thumb."""
     editor.sample(key)
     picture = editor.pictures.of_image(key, THUMB_SIDE if size == "thumb" else FULL_SIDE)
     headers = {"ETag": f'"{picture.etag}"', "Cache-Control": CACHED}
