@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from visteer.errors import VisteerError
 from visteer.models.abn import ABN, add_attention_branch, build_abn
+from visteer.models.decoy_network import DECOY_NETWORK, DecoyNetwork
 from visteer.models.preprocessing import Preprocessing
 from visteer.models.target_layer import find_target_layer
 from visteer.models.weights import first_line, load_tensors, read_weights
@@ -102,7 +103,8 @@ def build_classifier(
 
     Arguments:
         name: a timm name (`resnet50`, `tf_efficientnet_lite0`), or a torchvision one after a prefix
-            (`torchvision:resnet50`); with `abn:` before it, with an attention branch (`build_abn`).
+            (`torchvision:resnet50`); with `abn:` before it, with an attention branch (`build_abn`);
+            or `decoy-network`, the small one of the decoy benchmarks, with weights `none` and image size 28.
         num_classes: at least 2. With `imagenet` and `offline` the head is the pretrained one for 1000
             classes and fresh for any other number.
         weights: `imagenet` (downloaded once from the model hub), `offline` (from the package that
@@ -159,6 +161,8 @@ def create_backbone(name: str, num_classes: int) -> nn.Module:
         backbone = create_backbone(name.removeprefix(ABN), num_classes)
         add_attention_branch(backbone, name.removeprefix(ABN), num_classes)
         return backbone
+    if name == DECOY_NETWORK:
+        return DecoyNetwork(num_classes)
     if name.startswith(_TORCHVISION):
         short = name.removeprefix(_TORCHVISION)
         known = torchvision.models.list_models(module=torchvision.models)

@@ -56,6 +56,7 @@ _LAST_STAGE: dict[str, tuple[str, ...]] = {
     "torchvision.models.regnet": ("trunk_output",),
     "torchvision.models.resnet": ("layer4",),
     "torchvision.models.vgg": ("features",),
+    "visteer.models.decoy_network": ("relu2",),
 }
 
 # Modules with one child of such a name add no stage: DistributedDataParallel, torch.compile, Classifier.
