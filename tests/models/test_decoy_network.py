@@ -44,7 +44,7 @@ def test_maps_have_8_x_8_cells_and_the_channel_is_not_trained():
 
 def test_a_checkpoint_keeps_it(tmp_path):
     model = build_classifier("decoy-network", 4, weights="none", image_size=28)
-    save_checkpoint(model, tmp_path / "model.safetensors")
+    save_checkpoint(tmp_path / "model.safetensors", model)
     images = torch.rand(2, 3, 28, 28)
     torch.testing.assert_close(load_checkpoint(tmp_path / "model.safetensors")(images), model(images))
 
