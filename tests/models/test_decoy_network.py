@@ -46,7 +46,7 @@ def test_a_checkpoint_keeps_it(tmp_path):
     model = build_classifier("decoy-network", 4, weights="none", image_size=28)
     save_checkpoint(tmp_path / "model.safetensors", model)
     images = torch.rand(2, 3, 28, 28)
-    torch.testing.assert_close(load_checkpoint(tmp_path / "model.safetensors")(images), model(images))
+    torch.testing.assert_close(load_checkpoint(tmp_path / "model.safetensors").model(images), model(images))
 
 
 def test_takes_no_other_size_and_has_no_imagenet_weights():

@@ -75,8 +75,13 @@ class DecoyImages:
 
     def rows(self, chosen: NDArray[np.int64]) -> DecoyImages:
         """The images `chosen`, in that order."""
-        parts = (self.images, self.labels, self.originals, self.boxes, self.told)
-        return DecoyImages(*(part[chosen] for part in parts))
+        return DecoyImages(
+            self.images[chosen],
+            self.labels[chosen],
+            self.originals[chosen],
+            self.boxes[chosen],
+            self.told[chosen],
+        )
 
     def without_decoy(self) -> DecoyImages:
         """The same images before the square was drawn."""
