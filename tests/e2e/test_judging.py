@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from playwright.sync_api import Browser, Page, expect
 
@@ -110,3 +111,27 @@ def test_two_runs_are_compared_under_a_divider(browser: Browser, site: tuple[Stu
         page.wait_for_selector('.editor-stage[aria-busy="false"]')
         page.keyboard.press("Shift+C")
         page.locator(".divided").wait_for()
+
+
+def test_two_people_see_how_far_they_agree_and_make_a_consensus(browser: Browser, site: tuple[Study, str]):  # noqa: F811
+    study, url = site
+    name = study.samples[1].id
+    with study.open_edits() as store:
+        before = store.latest([name])[name]
+        store.append(name, replace(before, author="Eve", target=1 - before.target))
+    with browser.new_context() as context:
+        page = context.new_page()
+        page.goto(url)
+        page.goto(f"{url.partition('/?')[0]}/#/image/1")
+        page.wait_for_selector('.editor-stage[aria-busy="false"]')
+        page.keyboard.press("i")
+        agreement = page.locator(".agreement")
+        expect(agreement).to_contain_text("Agreement of 2 people")
+        expect(agreement).to_contain_text("Dice 0.00")
+        agreement.get_by_role("button", name="Mean of all").click()
+        expect(page.locator(".history li").first).to_contain_text("consensus")
+    with study.open_edits() as store:
+        history = store.history(name)
+    assert [edit.source for edit in history][-1] == "consensus"
+    assert history[-1].comment == "mean of Eve, folder masks"
+    assert history[-1].weight.max() == 0  # of two who say the opposite everywhere, nothing is left

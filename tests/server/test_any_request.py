@@ -58,4 +58,4 @@ def test_no_request_is_a_failure_of_the_server(client, operation, mode):
 
 
 def test_all_routes_are_tried():
-    assert len(OPERATIONS) == 19
+    assert len(OPERATIONS) == 21

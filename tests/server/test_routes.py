@@ -26,6 +26,7 @@ def test_the_study_says_what_the_page_needs_first(client, study):
         "unpainted": "unknown",
         "methods": list(METHODS),
         "splits": ["train", "val", "test"],
+        "authors": [],
         "count": len(study.samples),
     }
 

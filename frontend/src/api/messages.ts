@@ -19,3 +19,5 @@ export type Trial = Schemas["TrialMessage"];
 export type RatingResult = Schemas["RatingResult"];
 export type Comparison = Schemas["ComparisonMessage"];
 export type ComparedRun = Schemas["ComparedRun"];
+export type Agreement = Schemas["AgreementMessage"];
+export type ConsensusMethod = Schemas["ConsensusMessage"]["method"];

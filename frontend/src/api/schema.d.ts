@@ -44,6 +44,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/images/{key}/agreement": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Agreement
+         * @description How far the latest edits of all people agree; a consensus is nobody's own and does not count.
+         */
+        get: operations["get_agreement"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/images/{key}/comparison": {
         parameters: {
             query?: never;
@@ -60,6 +80,26 @@ export interface paths {
         get: operations["get_comparison"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/images/{key}/consensus": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Post Consensus
+         * @description Append one edit made of the latest ones of all people, under the author of this server.
+         */
+        post: operations["post_consensus"];
         delete?: never;
         options?: never;
         head?: never;
@@ -359,6 +399,28 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * AgreementMessage
+         * @description How far the people who drew on an image agree; `alpha` is Krippendorff's over the cells, None without one.
+         */
+        AgreementMessage: {
+            /** Alpha */
+            alpha: number | null;
+            /** Annotators */
+            annotators: components["schemas"]["AnnotatorMessage"][];
+            /** Pairs */
+            pairs: components["schemas"]["PairMessage"][];
+        };
+        /**
+         * AnnotatorMessage
+         * @description Somebody who drew on the image, and the latest revision of theirs.
+         */
+        AnnotatorMessage: {
+            /** Author */
+            author: string;
+            /** Revision */
+            revision: number;
+        };
+        /**
          * BoxMessage
          * @description A box, in shares of the picture's width and height.
          */
@@ -419,6 +481,19 @@ export interface components {
             detail: string;
             /** Latest */
             latest: number;
+        };
+        /**
+         * ConsensusMessage
+         * @description Make one edit of the latest ones of all people, if `based_on` is still the latest revision.
+         */
+        ConsensusMessage: {
+            /** Based On */
+            based_on: number;
+            /**
+             * Method
+             * @enum {string}
+             */
+            method: "mean" | "vote";
         };
         /**
          * Counts
@@ -584,6 +659,18 @@ export interface components {
             width: number;
         };
         /**
+         * PairMessage
+         * @description Soft Dice of two people's edits on what both know; None where neither marks anything relevant.
+         */
+        PairMessage: {
+            /** Dice */
+            dice: number | null;
+            /** First */
+            first: string;
+            /** Second */
+            second: string;
+        };
+        /**
          * PlaceMessage
          * @description Where an image stands in a list, from 0; null where the filters leave it out. `total`: how long the list is.
          */
@@ -732,10 +819,14 @@ export interface components {
         /**
          * StudyMessage
          * @description The study, and the defaults of this server. `unpainted` is what a cell means that nobody painted.
+         *
+         *     `authors` are all who have drawn or judged.
          */
         StudyMessage: {
             /** Author */
             author: string;
+            /** Authors */
+            authors: string[];
             /** Classes */
             classes: string[];
             /** Count */
@@ -972,6 +1063,83 @@ export interface operations {
             };
         };
     };
+    get_agreement: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The image's place in samples.csv, from 0. */
+                key: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgreementMessage"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorMessage"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorMessage"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorMessage"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorMessage"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorMessage"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorMessage"];
+                };
+            };
+        };
+    };
     get_comparison: {
         parameters: {
             query: {
@@ -1027,6 +1195,123 @@ export interface operations {
             };
             /** @description Conflict */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorMessage"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorMessage"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorMessage"];
+                };
+            };
+        };
+    };
+    post_consensus: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The image's place in samples.csv, from 0. */
+                key: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConsensusMessage"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RevisionMessage"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorMessage"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorMessage"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorMessage"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorMessage"];
+                };
+            };
+            /** @description Request Timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorMessage"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorMessage"];
+                };
+            };
+            /** @description Precondition Failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConflictMessage"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };

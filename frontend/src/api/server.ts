@@ -4,7 +4,7 @@ import { decodeLabels, type Labels } from "../raster/labels";
 import { decodeMask } from "../raster/vse1";
 import { Failure, NO_SERVER, NO_SESSION } from "./errors";
 import type {
-  Comparison, HistoryEntry, ImageFacts, ImagePage, Item, Place, RatingResult, RatingStanding, Select, Study, Trial, Verdict,
+  Agreement, Comparison, ConsensusMethod, HistoryEntry, ImageFacts, ImagePage, Item, Place, RatingResult, RatingStanding, Select, Study, Trial, Verdict,
 } from "./messages";
 
 /** An edit as the server has it; revision 0 and no mask where there is none. */
@@ -104,6 +104,15 @@ export function fetchHistory(key: number): Promise<HistoryEntry[]> {
 
 export async function restoreRevision(key: number, revision: number, basedOn: number): Promise<number> {
   const answer = await postJson<{ revision: number }>(`/api/images/${key}/restore`, { revision, based_on: basedOn });
+  return answer.revision;
+}
+
+export function fetchAgreement(key: number): Promise<Agreement> {
+  return getJson(`/api/images/${key}/agreement`);
+}
+
+export async function makeConsensus(key: number, method: ConsensusMethod, basedOn: number): Promise<number> {
+  const answer = await postJson<{ revision: number }>(`/api/images/${key}/consensus`, { method, based_on: basedOn });
   return answer.revision;
 }
 

@@ -23,7 +23,7 @@ export class Workplace {
     readonly desk: SavingDesk,
     readonly channel: TabChannel,
   ) {
-    this.authors = new Set([study.author]);
+    this.authors = new Set([study.author, ...study.authors]);
     this.filters = allImages(study.run);
     this.list = this.newList(this.filters);
   }

@@ -100,6 +100,12 @@ class Catalogue:
             self._take_in()
             return self._author_names.index(name) if name in self._author_names else -1
 
+    def authors(self) -> list[str]:
+        """All who did the latest act on an image at any time, sorted."""
+        with self._lock:
+            self._take_in()
+            return sorted(self._author_names)
+
     def _columns(self, run: str | None) -> Columns:
         self._take_in()
         figures = self._run_columns(run)

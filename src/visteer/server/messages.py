@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from visteer.data.sample import Split
+from visteer.edits.consensus import ConsensusMethod
 from visteer.edits.rating import BEST, WORST
 from visteer.edits.verdict import VerdictKind
 
@@ -54,7 +55,10 @@ class RunMessage(Message):
 
 
 class StudyMessage(Message):
-    """The study, and the defaults of this server. `unpainted` is what a cell means that nobody painted."""
+    """The study, and the defaults of this server. `unpainted` is what a cell means that nobody painted.
+
+    `authors` are all who have drawn or judged.
+    """
 
     name: str
     classes: list[str]
@@ -65,6 +69,7 @@ class StudyMessage(Message):
     unpainted: Literal["unknown", "irrelevant"]
     methods: list[str]
     splits: list[Split]
+    authors: list[str]
     count: int
 
 
@@ -293,3 +298,33 @@ class PlaceMessage(Message):
 
     place: int | None
     total: int
+
+
+class AnnotatorMessage(Message):
+    """Somebody who drew on the image, and the latest revision of theirs."""
+
+    author: str
+    revision: int
+
+
+class PairMessage(Message):
+    """Soft Dice of two people's edits on what both know; None where neither marks anything relevant."""
+
+    first: str
+    second: str
+    dice: float | None
+
+
+class AgreementMessage(Message):
+    """How far the people who drew on an image agree; `alpha` is Krippendorff's over the cells, None without one."""
+
+    annotators: list[AnnotatorMessage]
+    pairs: list[PairMessage]
+    alpha: float | None
+
+
+class ConsensusMessage(Message):
+    """Make one edit of the latest ones of all people, if `based_on` is still the latest revision."""
+
+    method: ConsensusMethod
+    based_on: int = Field(ge=0, le=MAX_REVISION)

@@ -1,7 +1,7 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { detailOf } from "../../api/errors";
-import type { Verdict } from "../../api/messages";
-import { fetchEdit, fetchSuperpixels, postVerdict, restoreRevision, selectObject } from "../../api/server";
+import type { ConsensusMethod, Verdict } from "../../api/messages";
+import { fetchEdit, fetchSuperpixels, postVerdict, makeConsensus, restoreRevision, selectObject } from "../../api/server";
 import { COLOUR_MAPS } from "../../heat/colour_maps";
 import { paintHeat } from "../../heat/heat_canvas";
 import { unpackMask } from "../../journal/packing";
@@ -259,19 +259,30 @@ export function EditorScreen({ imageKey, showHelp }: { imageKey: number; showHel
     say("Drawn. Ctrl+Z takes it back.");
   };
 
-  const restore = async (revision: number) => {
+  /** Let the server make a new revision, and show it. */
+  const takeNew = async (make: (basedOn: number) => Promise<number>, said: (revision: number) => string) => {
     try {
       if (image.saver!.unsaved) await image.saver!.settled();
-      const restored = await restoreRevision(imageKey, revision, image.saver!.state.base);
+      const restored = await make(image.saver!.state.base);
       image.saver!.rebase(restored);
       channel.tell({ type: "saved", key: imageKey, revision: restored });
       await image.takeFromServer();
       stage.showMask(image.drawing!.mask);
-      say(`Revision ${revision} is taken again, as revision ${restored}`);
+      say(said(restored));
     } catch (error) {
       say(detailOf(error));
     }
   };
+  const restore = (revision: number) =>
+    takeNew(
+      (basedOn) => restoreRevision(imageKey, revision, basedOn),
+      (restored) => `Revision ${revision} is taken again, as revision ${restored}`,
+    );
+  const consensus = (method: ConsensusMethod) =>
+    takeNew(
+      (basedOn) => makeConsensus(imageKey, method, basedOn),
+      (made) => `The ${method} of all is shown, as revision ${made}`,
+    );
 
   const takeAside = async (aside: SetAside) => {
     const mask = await unpackMask(aside.packed.bytes);
@@ -477,6 +488,7 @@ export function EditorScreen({ imageKey, showHelp }: { imageKey: number; showHel
         window={window_}
         setWindow={setWindow}
         historyOpen={panel === "history"}
+        makeConsensus={(method) => void consensus(method)}
         restore={(revision) => void restore(revision)}
         takeAside={(aside) => void takeAside(aside)}
         hidden={hidden}

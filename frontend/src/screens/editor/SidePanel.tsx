@@ -1,3 +1,4 @@
+import type { ConsensusMethod } from "../../api/messages";
 import type { RefObject } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { ActionId } from "../../keys/actions";
@@ -7,6 +8,7 @@ import { LEAST_PIECES, MOST_PIECES, withPieces, type ToolSettings } from "../../
 import type { Window } from "../../view/stage";
 import { percent, SPLIT_NAMES } from "../wording";
 import { useWorkplace } from "../workplace";
+import { AgreementPanel } from "./AgreementPanel";
 import { HistoryList } from "./HistoryList";
 import type { OpenImage } from "./open_image";
 
@@ -18,6 +20,7 @@ interface Props {
   readonly window: Window;
   readonly setWindow: (window: Window) => void;
   readonly historyOpen: boolean;
+  readonly makeConsensus: (method: ConsensusMethod) => void;
   readonly restore: (revision: number) => void;
   readonly takeAside: (aside: SetAside) => void;
   readonly hidden: boolean;
@@ -38,6 +41,7 @@ export function SidePanel(props: Props) {
           <button class="block-title is-button" aria-expanded={historyOpen} onClick={() => act("history")}>
             History <kbd>I</kbd>
           </button>
+          {historyOpen && <AgreementPanel image={image} makeConsensus={props.makeConsensus} />}
           {historyOpen && <HistoryList image={image} restore={props.restore} takeAside={props.takeAside} />}
         </section>
         <Comment image={image} field={props.comment} />

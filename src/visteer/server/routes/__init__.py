@@ -1,11 +1,12 @@
 """The routes, one module a subject."""
 
-from visteer.server.routes import comparing, edits, images, ratings, selection, study, verdicts
+from visteer.server.routes import comparing, consensus, edits, images, ratings, selection, study, verdicts
 
 API = (
     study.router,
     images.router,
     edits.router,
+    consensus.router,
     verdicts.router,
     ratings.router,
     comparing.router,

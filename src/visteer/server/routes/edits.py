@@ -31,7 +31,7 @@ from visteer.server.routes.parameters import WRITE_ERRORS, Key, Revision, errors
 router = APIRouter()
 
 _BYTES: dict[str, Any] = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
-_CONFLICT: dict[int | str, dict[str, Any]] = {412: {"model": ConflictMessage}}
+CONFLICT: dict[int | str, dict[str, Any]] = {412: {"model": ConflictMessage}}
 _STROKE = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
@@ -61,7 +61,7 @@ def get_edit(editor: Served, key: Key, revision: Revision = None) -> Response:
 
 @router.put(
     "/api/images/{key}/edit",
-    responses={**WRITE_ERRORS, **errors(415), **_CONFLICT, 428: {"model": ErrorMessage}},
+    responses={**WRITE_ERRORS, **errors(415), **CONFLICT, 428: {"model": ErrorMessage}},
     openapi_extra={"requestBody": {"required": True, "content": _BYTES}},
 )
 async def put_edit(
@@ -115,7 +115,7 @@ def get_history(editor: Served, key: Key) -> list[HistoryEntry]:
     ]
 
 
-@router.post("/api/images/{key}/restore", responses={**WRITE_ERRORS, **_CONFLICT})
+@router.post("/api/images/{key}/restore", responses={**WRITE_ERRORS, **CONFLICT})
 def restore(editor: Served, response: Response, key: Key, wanted: RestoreMessage) -> RevisionMessage:
     """Append a copy of an older revision, under the author of this server."""
     name = editor.sample(key).id
@@ -127,9 +127,14 @@ def restore(editor: Served, response: Response, key: Key, wanted: RestoreMessage
         source="restored",
         comment=f"revision {wanted.revision} by {old.author}",
     )
-    revision = _appended(editor, name, lambda: editor.store.append(name, copy, based_on=wanted.based_on))
+    revision = append_edit(editor, name, copy, wanted.based_on)
     response.headers["ETag"] = f'"{revision}"'
     return RevisionMessage(revision=revision)
+
+
+def append_edit(editor: Editor, name: str, edit: MapEdit, based_on: int) -> int:
+    """The revision under which `edit` is stored, or a `Conflict`."""
+    return _appended(editor, name, lambda: editor.store.append(name, edit, based_on=based_on))
 
 
 class Conflict(HTTPException):

@@ -29,5 +29,6 @@ def get_study(editor: Served) -> StudyMessage:
         unpainted="unknown" if marks else "irrelevant",
         methods=list(METHODS),
         splits=[split for split in SPLITS if split in there],
+        authors=editor.catalogue.authors(),
         count=len(study.samples),
     )
