@@ -11,7 +11,7 @@ from PIL import Image
 
 from visteer.edits.map_edit import MapEdit
 from visteer.errors import VisteerError
-from visteer.study import Study, export_edits, import_drawn, import_regions
+from visteer.study import Study, export_edits, import_drawn, import_regions, make_study
 
 
 def edited(study: Study, split: str) -> set[str]:
@@ -146,3 +146,33 @@ def test_masks_larger_than_any_edit_are_brought_to_the_studys_grid(study, tmp_pa
     Image.new("L", (5000, 5000), 255).save(min(masks.rglob("*.png")))
     study.settings = replace(study.settings, masks=masks)
     assert import_regions(study, "masks") > 0
+
+
+def test_in_a_study_whose_unpainted_cells_are_irrelevant_they_count_so_and_stay_as_they_were_drawn(
+    settings, tmp_path
+):
+    study = make_study(tmp_path / "study", replace(settings, unpainted="irrelevant")).study
+    name = study.ids("train")[0]
+    drawn = MapEdit([[1.0, 0.0]], [[0.5, 0.0]], author="Ada")
+    with study.open_edits() as store:
+        store.append(name, drawn)
+        assert store.latest([name])[name].digest == drawn.digest
+    again = Study(study.folder)
+    assert again.settings.unpainted == "irrelevant"
+    data = again.dataset("train")
+    targets, weights = data.edit_arrays(np.array([0]))
+    half = settings.image_size // 2
+    assert (weights[0, :, :half] == 128).all()
+    assert (weights[0, :, half:] == 255).all()
+    assert (targets[0, :, half:] == 0).all()
+
+
+def test_a_study_from_before_the_setting_leaves_unpainted_cells_unknown(study):
+    path = study.folder / "visteer.toml"
+    text = path.read_text(encoding="utf-8")
+    assert 'unpainted = "unknown"\n' in text
+    path.write_text(text.replace('unpainted = "unknown"\n', ""), encoding="utf-8")
+    assert Study(study.folder).settings.unpainted == "unknown"
+    path.write_text(text.replace('"unknown"', '"maybe"'), encoding="utf-8")
+    with pytest.raises(VisteerError, match="unpainted must be one of unknown, irrelevant"):
+        Study(study.folder)

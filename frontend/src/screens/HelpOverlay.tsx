@@ -1,8 +1,10 @@
 import { useEffect, useRef } from "preact/hooks";
 import { ACTIONS, keyNames, type Screen } from "../keys/actions";
+import { useWorkplace } from "./workplace";
 
 /** Every action with its key. Closes by Escape, by ?, or by a click beside it. */
 export function HelpOverlay({ screen, close }: { screen: Screen; close: () => void }) {
+  const { study } = useWorkplace();
   const button = useRef<HTMLButtonElement>(null);
   useEffect(() => {
     const before = document.activeElement as HTMLElement | null;
@@ -54,7 +56,8 @@ export function HelpOverlay({ screen, close }: { screen: Screen; close: () => vo
         </div>
         <p class="quiet">
           <span class="swatch is-relevant" /> Relevant: the model should look here. <span class="swatch is-irrelevant" />{" "}
-          Irrelevant: the model must not use this. Everything else is unknown and does not count. With a pen, pressure sets
+          Irrelevant: the model must not use this. {" "}
+          {study.unpainted === "irrelevant" ? "What you leave unpainted counts as irrelevant." : "Everything else is unknown and does not count."} With a pen, pressure sets
           the width and its eraser end erases; two fingers move and zoom.
         </p>
       </section>

@@ -15,6 +15,7 @@ from visteer.data.readers import Layout
 from visteer.data.sample import Problem
 from visteer.steering.config import MAX_SEED
 from visteer.study import BadFiles, OnBad, StudySettings, make_study
+from visteer.study.study import MAX_IMAGE_SIZE, Unpainted
 
 NOTES_SHOWN = 10
 
@@ -39,9 +40,12 @@ def init(
         str | None,
         typer.Option(help="Dotted name of the layer of the maps; default: the last spatial stage."),
     ] = None,
-    image_size: Annotated[int, typer.Option(help="Side in pixels.", min=16, max=4096)] = 224,
+    image_size: Annotated[int, typer.Option(help="Side in pixels.", min=16, max=MAX_IMAGE_SIZE)] = 224,
     seed: Annotated[int, typer.Option(help="Of the split and of all that follows.", min=0, max=MAX_SEED)] = 0,
     on_bad: Annotated[str, typer.Option(help="At files that cannot be used: stop or skip.")] = "stop",
+    unpainted: Annotated[
+        str, typer.Option(help="What a cell means that nobody painted: unknown, or irrelevant (the paper's).")
+    ] = "unknown",
     database: Annotated[
         str, typer.Option(help="SQLAlchemy URL of the edits; a relative SQLite path is in the study.")
     ] = "sqlite:///visteer.db",
@@ -62,6 +66,7 @@ def init(
         layer=layer,
         image_size=image_size,
         seed=seed,
+        unpainted=one_of(unpainted, Unpainted, "--unpainted"),  # type: ignore[arg-type]
         database=database,
     )
     try:

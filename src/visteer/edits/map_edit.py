@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from operator import index
@@ -201,6 +201,17 @@ class MapEdit:
     def has_relevant(self) -> bool:
         """Whether any cell is relevant. An edit without one gives a map no place to go to."""
         return bool(self.relevant.any())
+
+    def with_unknown_as_irrelevant(self) -> MapEdit:
+        """The same edit with every unknown cell irrelevant, in full.
+
+        Example:
+            >>> edit = MapEdit([[1.0, 0.0]], [[1.0, 0.0]], author="Ada").with_unknown_as_irrelevant()
+            >>> edit.target.tolist(), edit.weight.tolist()
+            ([[1.0, 0.0]], [[1.0, 1.0]])
+        """
+        known = self.weight > 0
+        return replace(self, target=np.where(known, self.target, 0), weight=np.where(known, self.weight, 1))
 
     @cached_property
     def steps(self) -> tuple[NDArray[np.uint16], NDArray[np.uint8]]:

@@ -220,7 +220,7 @@ class Catalogue:
         figures.by_edit[key] = False
         figures.misalignment[key] = figures.guessed[key]
         if stored is not None and row is not None and edit is not None and edit.has_relevant:
-            value = edit_misalignment(stored.maps[row], edit)
+            value = edit_misalignment(stored.maps[row], self._study.as_meant(edit))
             if not np.isnan(value):
                 figures.by_edit[key] = True
                 figures.misalignment[key] = value

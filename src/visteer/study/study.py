@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar, get_args
+from typing import Literal, TypeVar, get_args
 
 import numpy as np
 import tomlkit
@@ -29,6 +29,7 @@ from visteer.atomic import write_text
 from visteer.data.image_cache import ImageCache, ImageRows
 from visteer.data.readers import Layout, read_catalogue
 from visteer.data.sample import Catalogue, Split
+from visteer.edits.map_edit import MapEdit
 from visteer.edits.store import EditStore
 from visteer.errors import VisteerError
 from visteer.models import Classifier, build_classifier
@@ -40,12 +41,14 @@ FORMAT = 1
 BYTES_A_PIXEL = 3
 MAX_IMAGE_SIZE = 4096
 EntryT = TypeVar("EntryT")
+Unpainted = Literal["unknown", "irrelevant"]
 
 
 @dataclass(frozen=True)
 class StudySettings:
     """What visteer.toml holds.
 
+    `unpainted` is what a cell means that nobody painted: unknown, which counts nowhere, or irrelevant, the paper's.
     `weights` is imagenet, offline, none or a path. `layer` is the dotted name of the layer whose maps the study is
     about, by default the last spatial stage. `database` is a SQLAlchemy URL, in which a relative SQLite path counts
     from the study's folder.
@@ -61,6 +64,7 @@ class StudySettings:
     layer: str | None = None
     image_size: int = 224
     seed: int = 0
+    unpainted: Unpainted = "unknown"
     database: str = "sqlite:///visteer.db"
 
 
@@ -194,9 +198,13 @@ class Study:
             raise VisteerError(f"{self.folder}: the split {split!r} has no image")
         ids = [s.id for s in chosen]
         with self.open_edits() as store:
-            edits = store.latest(ids)
+            edits = {name: self.as_meant(edit) for name, edit in store.latest(ids).items()}
         images = ImageRows(cache.images, np.array([row_of[name] for name in ids]))
         return SteeringDataset(images, [s.label for s in chosen], self.class_names, ids, edits)
+
+    def as_meant(self, edit: MapEdit) -> MapEdit:
+        """The edit with what nobody painted taken as this study takes it; the stored one stays as it was drawn."""
+        return edit.with_unknown_as_irrelevant() if self.settings.unpainted == "irrelevant" else edit
 
     def initial_model(self) -> Classifier:
         """The classifier that training starts from."""
@@ -294,8 +302,17 @@ def _parse_settings(tables: Mapping[str, object]) -> StudySettings:
         layer=_entry(model, "layer", str) if "layer" in model else None,
         image_size=_number(model, "image_size", 1, MAX_IMAGE_SIZE),
         seed=_number(study, "seed", 0, MAX_SEED),
+        unpainted=_unpainted(study),
         database=_entry(study, "database", str),
     )
+
+
+def _unpainted(study: Mapping[str, object]) -> Unpainted:
+    """The entry `unpainted`, which older studies have not."""
+    value = study.get("unpainted", "unknown")
+    if value not in get_args(Unpainted):
+        raise ValueError(f"unpainted must be one of {', '.join(get_args(Unpainted))}, not {value!r}")
+    return value  # type: ignore[return-value]
 
 
 def _entry(table: Mapping[str, object], name: str, kind: type[EntryT]) -> EntryT:
@@ -327,6 +344,7 @@ def _settings_toml(settings: StudySettings) -> str:
     if settings.layer is not None:
         model["layer"] = settings.layer
     study = {"format": FORMAT, "seed": settings.seed, "database": settings.database}
+    study["unpainted"] = settings.unpainted
     return tomlkit.dumps({"study": study, "data": data, "model": model})
 
 

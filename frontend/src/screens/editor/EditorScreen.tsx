@@ -458,8 +458,8 @@ export function EditorScreen({ imageKey, showHelp }: { imageKey: number; showHel
         {!preferences.hintSeen && image.picture !== null && (
           <p class="hint">
             <span>
-              Paint where the model <b>should look</b> (<kbd>B</kbd>) and what it <b>must not use</b> (<kbd>N</kbd>). Every
-              stroke is saved by itself. <kbd>?</kbd> shows all keys.
+              Paint where the model <b>should look</b> (<kbd>B</kbd>) and what it <b>must not use</b> (<kbd>N</kbd>). {workplace.study.unpainted === "irrelevant" && "What you leave unpainted counts as irrelevant. "}
+              Every stroke is saved by itself. <kbd>?</kbd> shows all keys.
             </span>
             <button class="link" onClick={() => workplace.prefer({ hintSeen: true })}>
               Got it

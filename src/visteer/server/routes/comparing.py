@@ -60,6 +60,7 @@ def _scores(editor: Editor, image_id: str, served: ServedMap) -> dict[str, float
     edit = editor.store.latest([image_id]).get(image_id)
     if edit is None or not edit.has_relevant:
         return dict.fromkeys(names)
+    edit = editor.study.as_meant(edit)
     scores = localisation_scores(
         torch.tensor(served.values)[None],
         torch.tensor(edit.target)[None],

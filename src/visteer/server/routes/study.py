@@ -18,7 +18,6 @@ def get_study(editor: Served) -> StudyMessage:
     """The study, its classes and finished runs, and the defaults of this server."""
     study = editor.study
     there = {sample.split for sample in study.samples}
-    marks = study.settings.irrelevant_masks is not None
     return StudyMessage(
         name=study.folder.resolve().name,
         classes=list(study.class_names),
@@ -26,7 +25,7 @@ def get_study(editor: Served) -> StudyMessage:
         runs=[RunMessage(id=run, kind=run.rpartition("-")[0] or run) for run in editor.finished_runs()],
         run=editor.chosen_run(None),
         author=editor.author,
-        unpainted="unknown" if marks else "irrelevant",
+        unpainted=study.settings.unpainted,
         methods=list(METHODS),
         splits=[split for split in SPLITS if split in there],
         authors=editor.catalogue.authors(),
