@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import struct
+
+import numpy as np
 import pytest
 
-from tests.server.serving import WRITE, edit_bytes, put
+from tests.server.serving import WRITE, edit_bytes, put, say
 from visteer.study import Study
 
 
@@ -68,6 +71,32 @@ def test_a_consensus_made_of_something_old_is_a_conflict(two):
 @pytest.mark.parametrize("said", [{"method": "best", "based_on": 2}, {"method": "mean"}, {"based_on": 2}])
 def test_what_cannot_be_meant_is_refused(two, said):
     assert two[0].post("/api/images/0/consensus", json=said, headers=WRITE).status_code == 422
+
+
+def test_who_only_judged_is_named_also_after_somebody_else_drew(serve):
+    assert say(serve("Bob"), 0, "unreasonable").status_code == 200
+    put(serve("Ada"), 0, 0)
+    assert serve("Eve").get("/api/study").json()["authors"] == ["Ada", "Bob"]
+
+
+def test_agreement_takes_unpainted_cells_as_the_study_does(serve, study):
+    ada, eve = serve("Ada"), serve("Eve")
+    put(ada, 0, 0, half_painted(upper=True))
+    put(eve, 0, 1, half_painted(upper=False))
+    assert ada.get("/api/images/0/agreement").json()["pairs"][0]["dice"] is None
+    path = study.folder / "visteer.toml"
+    path.write_text(path.read_text("utf-8").replace('"unknown"', '"irrelevant"'), encoding="utf-8")
+    strict = serve("Ada", Study(study.folder))
+    assert strict.get("/api/images/0/agreement").json()["pairs"][0]["dice"] == 0
+
+
+def half_painted(*, upper: bool) -> bytes:
+    """One half relevant, the other unpainted."""
+    there = np.zeros((6, 8), bool)
+    there[:3] = upper
+    there[3:] = not upper
+    target, weight = there.astype("<u2") * 65535, there.astype(np.uint8) * 255
+    return b"VSE1" + struct.pack("<II", 8, 6) + target.tobytes() + weight.tobytes()
 
 
 def test_the_study_names_all_who_have_done_something(two):

@@ -146,8 +146,9 @@ class Catalogue:
             verdict = said.verdict
             self._last_verdicts[key] = get_args(VerdictKind).index(verdict.kind)
             self._verdict_revisions[key] = verdict.revision
+            author = self._code(verdict.author)
             if verdict.revision >= self._revisions[key]:
-                self._authors[key] = self._code(verdict.author)
+                self._authors[key] = author
             if verdict.kind in ("reasonable", "unreasonable"):
                 if verdict.run not in self._verdicts:
                     self._verdicts[verdict.run] = np.full(len(self._labels), -1, np.int8)

@@ -30,7 +30,7 @@ MAX_ANNOTATORS = 50
 @router.get("/api/images/{key}/agreement", responses=errors(404))
 def get_agreement(editor: Served, key: Key) -> AgreementMessage:
     """How far the latest edits of all people agree; a consensus is nobody's own and does not count."""
-    edits = _latest(editor, key)
+    edits = [editor.study.as_meant(edit) for edit in _latest(editor, key)]
     alpha = math.nan
     if len(edits) > 1:
         targets, weights = on_one_grid(edits)
