@@ -343,7 +343,7 @@ def test_without_a_run_there_is_nothing_to_show(study):
 def test_without_edits_there_is_nothing_to_steer_with(init, tmp_path, study):
     assert init().code == 0
     assert "there is no edit to steer with" in call("steer", tmp_path / "new").error
-    told = "nothing can be transplanted"
+    told = "there is no edit to steer with"
     assert told in call("steer", tmp_path / "new", "--irrelevant", "transplant").error
     assert not list((tmp_path / "new").glob("runs/*"))
 

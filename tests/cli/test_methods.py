@@ -41,6 +41,5 @@ def test_steer_refuses_a_method_without_marks_and_begins_no_run(phantom: Path, t
 
 
 def test_a_name_that_is_none_is_wrong_use(study):
-    assert "--method must be one of" in call("steer", study, "--method", "none").misuse
     assert "--method must be one of" in call("steer", study, "--method", "nonsense").misuse
     assert "visteer steer takes the others" in call("train", study, "--method", "rrr").misuse

@@ -60,14 +60,15 @@ def steer(
 
     Example: visteer steer my-study --gamma 10
     """
-    if method not in METHODS or METHODS[method].marks == "none":
-        offered = ", ".join(name for name, entry in METHODS.items() if entry.marks != "none")
-        raise typer.BadParameter(f"--method must be one of {offered}, not {method!r}")
+    # "none" steers by what is done with the irrelevant regions alone.
+    offered = ["none", *(name for name, entry in METHODS.items() if entry.marks != "none")]
+    if method not in offered:
+        raise typer.BadParameter(f"--method must be one of {', '.join(offered)}, not {method!r}")
     opened = open_study(study)
     data = TrainingData.of(opened)
     if gamma is None and preset == "default":
         gamma = METHODS[method].gamma
-    if irrelevant is None and resume is None and preset == "default" and method == "attention-mse":
+    if irrelevant is None and resume is None and preset == "default" and method in ("none", "attention-mse"):
         irrelevant = chosen_irrelevant(data.training)
         note(f"irrelevant regions: {irrelevant} (--irrelevant changes it)")
     named: dict[str, object] = {
