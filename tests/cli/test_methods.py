@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.cli.command_line import call
@@ -43,3 +44,24 @@ def test_steer_refuses_a_method_without_marks_and_begins_no_run(phantom: Path, t
 def test_a_name_that_is_none_is_wrong_use(study):
     assert "--method must be one of" in call("steer", study, "--method", "nonsense").misuse
     assert "visteer steer takes the others" in call("train", study, "--method", "rrr").misuse
+
+
+def test_an_attention_branch_network_goes_through_the_whole_flow(study):
+    """Trained plainly, steered from there, explained and measured by its own map, compared with a plain run."""
+    plain = call("train", study, "--method", "abn", "--epochs", 1, "--json").json["run"]
+    steered = call("steer", study, "--method", "abn-edit", "--from", plain, "--epochs", 1, "--json").json
+    assert (plain.split("-")[0], steered["run"].split("-")[0]) == ("plain", "steered")
+    assert steered["history"][0]["attention_loss"] > 0
+    explained = call("explain", study, "--run", steered["run"], "--json").json
+    with np.load(explained["maps"]) as file:
+        assert file["maps"].shape[1:] == (3, 3)  # 48 px: the grid before layer4
+        assert not file["dead"].any()
+    by_gradient = call("explain", study, "--run", steered["run"], "--method", "grad-cam", "--json").json
+    assert by_gradient["maps"].endswith(f"{steered['run']}-test-grad-cam.npz")
+    assert call("evaluate", study, "--run", steered["run"], "--json").code == 0
+    assert call("compare", study, "plain-1", steered["run"], "--json").code == 0
+    assert (
+        "no attention branch" in call("explain", study, "--run", "plain-1", "--method", "abn-attention").error
+    )
+    refused = call("steer", study, "--method", "rrr", "--from", plain, "--epochs", 1).error
+    assert "attention branch, which rrr would leave untrained" in refused

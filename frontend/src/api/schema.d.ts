@@ -1654,8 +1654,8 @@ export interface operations {
                 run?: string | null;
                 /** @description The name of a class. */
                 class_?: string | null;
-                /** @description One of `methods` in GET /api/study. */
-                method?: string;
+                /** @description One of `methods` in GET /api/study; by default the run's own. */
+                method?: string | null;
             };
             header?: never;
             path: {

@@ -12,11 +12,14 @@ from torch import Tensor, nn
 
 from visteer.attribution.grad_cam import GradCAM, target_columns, widen
 from visteer.attribution.methods import CHANNEL_WEIGHTS
+from visteer.models.abn import AttentionBranchOutputs, find_attention_branch
 from visteer.models.wrapping import unwrap_model
 
 # Methods on the pixels hold the graph of the whole network: so many images (or steps between images) at once.
 _PIXEL_BATCH = 32
 _STEPS = 32
+ABN_ATTENTION = "abn-attention"
+"""The method that reads the map of an attention branch network's own branch."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +39,7 @@ def explain_images(
     model: nn.Module,
     images: Tensor,
     targets: Tensor | None = None,
-    method: str = "grad-cam",
+    method: str | None = None,
     layer: str | None = None,
 ) -> Explanation:
     """Predict, and say where the evidence lies. For viewing and evaluating; train with `GradCAM`.
@@ -52,20 +55,25 @@ def explain_images(
       image, 32 steps of Gauss-Legendre, on the image grid, in units of the logit (Sundararajan et al. 2017,
       equation 1).
 
+    An attention branch network has a map of its own: "abn-attention" reads it, in (0, 1) on the grid of its features,
+    the same for every class, at no cost beside plain inference (Fukui et al. 2019).
+
     Arguments:
         model: any module that gives logits (N, C); also wrapped in `DistributedDataParallel` or by
             `torch.compile` (the network inside is what runs).
         images: (N, 3, H, W) floating point, as the model takes them; N at least 1.
         targets: (N,) or (N, K) integer class indices; None takes the predicted classes.
-        method: one of the CAM family (see `GradCAM.maps`), or one of the two above.
+        method: one of the CAM family (see `GradCAM.maps`), or one of the three above; None takes "abn-attention" for an
+            attention branch network where no layer is given, and else "grad-cam".
         layer: dotted name of the layer, for the CAM family; by default the last spatial stage.
 
     Returns:
         maps, logits and targets, without graph; maps float32, or float64 if the network computes in it.
 
     Raises:
-        VisteerError: no layer was given and none is found, or there is none of that name.
-        ValueError: the method is unknown, or a layer is given to a method on pixels.
+        VisteerError: no layer was given and none is found, or there is none of that name; "abn-attention" for a network
+            without an attention branch.
+        ValueError: the method is unknown, or a layer is given to a method that has none.
         ValueError: images, targets or the layer's output do not fit in shape, or a target is no class.
         ValueError: called under `torch.inference_mode()`.
         TypeError: the targets are not integers.
@@ -83,12 +91,19 @@ def explain_images(
         raise ValueError(f"images must be (N, 3, H, W) with N at least 1, got {tuple(images.shape)}")
     if torch.is_inference_mode_enabled():
         raise ValueError("explain_images needs gradients in the head; call it outside torch.inference_mode()")
+    if method is None:
+        own = layer is None and find_attention_branch(model) is not None
+        method = ABN_ATTENTION if own else "grad-cam"
     if method in _PIXEL_METHODS and layer is not None:
         raise ValueError(f"{method!r} works on pixels; leave the layer {layer!r} out")
-    if method not in _PIXEL_METHODS and method not in CHANNEL_WEIGHTS:
+    if method == ABN_ATTENTION and layer is not None:
+        raise ValueError(f"{method!r} has a layer of its own; leave the layer {layer!r} out")
+    if method not in METHODS:
         raise ValueError(f"unknown method {method!r}; there are {', '.join(METHODS)}")
     network = unwrap_model(model)
     with _frozen_for_evaluation(network), torch.enable_grad():
+        if method == ABN_ATTENTION:
+            return _read_attention(network, images.detach(), targets)
         if method in _PIXEL_METHODS:
             return _explain_pixels(network, images.detach(), targets, _PIXEL_METHODS[method])
         with GradCAM(network, layer) as cam:
@@ -97,6 +112,16 @@ def explain_images(
             explained = columns[0] if single else torch.stack(columns, dim=1)
             maps = cam.maps(logits, explained, method=method)
     return Explanation(maps, logits.detach(), explained)
+
+
+def _read_attention(network: nn.Module, images: Tensor, targets: Tensor | None) -> Explanation:
+    with torch.no_grad(), AttentionBranchOutputs(network) as seen:
+        logits = network(images)
+    columns, single = target_columns(logits, targets)
+    maps = widen(seen.maps)
+    if single:
+        return Explanation(maps, logits, columns[0])
+    return Explanation(torch.stack([maps] * len(columns), dim=1), logits, torch.stack(columns, dim=1))
 
 
 @contextmanager
@@ -157,5 +182,5 @@ _PIXEL_METHODS: Mapping[str, Callable[[nn.Module, Tensor, Tensor], Tensor]] = Ma
 )
 
 
-METHODS: tuple[str, ...] = (*CHANNEL_WEIGHTS, *_PIXEL_METHODS)
+METHODS: tuple[str, ...] = (*CHANNEL_WEIGHTS, *_PIXEL_METHODS, ABN_ATTENTION)
 """The names that `explain_images` knows."""

@@ -24,15 +24,21 @@ def explain(
     run: Annotated[str | None, typer.Option(metavar="ID", help="Default: the latest finished run.")] = None,
     split: SplitOption = "test",
     method: Annotated[
-        str, typer.Option(help="One of " + ", ".join(METHODS) + ".", metavar="METHOD")
-    ] = "grad-cam",
+        str | None,
+        typer.Option(
+            help="One of "
+            + ", ".join(METHODS)
+            + ". Default: abn-attention for a run with an attention branch, else grad-cam.",
+            metavar="METHOD",
+        ),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Make the map of the true class of every image, and a sheet of the images the run is least right about.
 
     Example: visteer explain my-study --split test
     """
-    if method not in METHODS:
+    if method is not None and method not in METHODS:
         raise typer.BadParameter(f"--method must be one of {', '.join(METHODS)}, not {method!r}")
     wanted = as_split(split)
     opened = open_study(study)

@@ -18,7 +18,7 @@ from visteer.attribution.methods import CHANNEL_WEIGHTS
 from visteer.data.image_cache import ImageCache
 from visteer.data.sample import Split
 from visteer.models import Classifier
-from visteer.study import Study, load_run, run_config
+from visteer.study import Study, load_run, own_map_method, run_config
 
 _FILES_KEPT = 6
 _COMPUTED_KEPT = 512
@@ -55,12 +55,19 @@ class Maps:
         self._computing = Lock()
         self._model: tuple[str, Classifier] | None = None
         self._images: tuple[ImageCache, dict[str, int]] | None = None
+        self._own_methods: dict[str, str] = {}
 
-    def stamp(self, run: str, split: Split, method: str = "grad-cam") -> Stamp | None:
+    def own_method(self, run: str) -> str:
+        """How the run's maps are made unless another method is asked for."""
+        if run not in self._own_methods:
+            self._own_methods[run] = own_map_method(self._study, run)
+        return self._own_methods[run]
+
+    def stamp(self, run: str, split: Split, method: str | None = None) -> Stamp | None:
         """Changes when the file of these maps does; None where there is none."""
         return _stamp(self._path(run, split, method))
 
-    def stored(self, run: str, split: Split, method: str = "grad-cam") -> StoredMaps | None:
+    def stored(self, run: str, split: Split, method: str | None = None) -> StoredMaps | None:
         """The maps in the file, read once as long as it does not change; None where it is missing or damaged."""
         path = self._path(run, split, method)
         stamp = _stamp(path)
@@ -76,13 +83,14 @@ class Maps:
                 self._files.popitem(last=False)
             return known[1]
 
-    def of_image(self, run: str, key: int, label: int | None = None, method: str = "grad-cam") -> ServedMap:
+    def of_image(self, run: str, key: int, label: int | None = None, method: str | None = None) -> ServedMap:
         """The map of the class `label`, by default the true one, for the image `key`.
 
         Raises:
             VisteerError: the run is not finished, or its files or the images are damaged.
         """
         sample = self._study.samples[key]
+        method = method or self.own_method(run)
         label = sample.label if label is None else label
         if label == sample.label:
             stored = self.stored(run, sample.split, method)
@@ -117,8 +125,8 @@ class Maps:
             explained.logits[0].float().softmax(0).numpy(),
         )
 
-    def _path(self, run: str, split: Split, method: str) -> Path:
-        name = f"{run}-{split}" + ("" if method == "grad-cam" else f"-{method}")
+    def _path(self, run: str, split: Split, method: str | None) -> Path:
+        name = f"{run}-{split}" + ("" if method in (None, self.own_method(run)) else f"-{method}")
         return self._study.folder / "maps" / f"{name}.npz"
 
 

@@ -15,6 +15,7 @@ from torch import nn
 
 from visteer.atomic import replacing, write_text
 from visteer.attribution import dead_maps, explain_images, normalize_maps
+from visteer.attribution.explain import ABN_ATTENTION
 from visteer.attribution.methods import CHANNEL_WEIGHTS
 from visteer.checkpoint import load_checkpoint
 from visteer.data.image_cache import resize_image
@@ -62,11 +63,15 @@ class TrainingData:
 
 @dataclass(frozen=True)
 class ExplainedSplit:
-    """Maps of one split: `maps` (n, h, w) float32 min-max normalised, of the true class; `probabilities` (n, C)."""
+    """Maps of one split: `maps` (n, h, w) float32 min-max normalised, of the true class; `probabilities` (n, C).
+
+    `own`: the method is the one that the run's maps are made by unless another is asked for.
+    """
 
     run: str
     split: Split
     method: str
+    own: bool
     ids: tuple[str, ...]
     labels: NDArray[np.int64]
     probabilities: NDArray[np.float32]
@@ -75,8 +80,8 @@ class ExplainedSplit:
 
     @property
     def name(self) -> str:
-        """<run>-<split>, and the method where it is not Grad-CAM: its files are called so."""
-        return f"{self.run}-{self.split}" + ("" if self.method == "grad-cam" else f"-{self.method}")
+        """<run>-<split>, and the method where it is not the run's own: its files are called so."""
+        return f"{self.run}-{self.split}" + ("" if self.own else f"-{self.method}")
 
 
 def train_run(
@@ -210,20 +215,31 @@ def run_config(study: Study, run: str) -> SteeringConfig:
         raise VisteerError(f"{path} is damaged ({error}); start a new run") from None
 
 
+def own_map_method(study: Study, run: str) -> str:
+    """How the run's maps are made unless another method is asked for: by its attention branch, else by Grad-CAM.
+
+    Raises:
+        VisteerError: no such run, or its run.json is damaged.
+    """
+    return ABN_ATTENTION if METHODS[run_config(study, run).method].has_branch else "grad-cam"
+
+
 def explain_run(
     study: Study,
     run: str,
     split: Split,
     *,
-    method: str = "grad-cam",
+    method: str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> ExplainedSplit:
-    """Maps of the true class for every image of `split`, with the predictions; nothing is written.
+    """Maps of the true class for every image of `split`, by default by `own_map_method`; nothing is written.
 
     Raises:
-        VisteerError: no such run or split.
+        VisteerError: no such run or split, or a method that its network has not.
         ValueError: the method is unknown.
     """
+    own = own_map_method(study, run)
+    method = method or own
     data, model, device = study.dataset(split), load_run(study, run), _device()
     layer = run_config(study, run).target_layer if method in CHANNEL_WEIGHTS else None
     model.to(device)
@@ -240,6 +256,7 @@ def explain_run(
         run=run,
         split=split,
         method=method,
+        own=method == own,
         ids=data.ids,
         labels=data.labels,
         probabilities=np.concatenate(probabilities),

@@ -1,6 +1,6 @@
 import type { ConsensusMethod } from "../../api/messages";
 import type { RefObject } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { ActionId } from "../../keys/actions";
 import type { SetAside } from "../../journal/journal";
 import { COLOUR_MAPS, colourTable, type ColourMapName } from "../../heat/colour_maps";
@@ -127,8 +127,10 @@ function MapSettings({ image, revealed, window, setWindow, act }: Props) {
   const { preferences, study, run } = workplace;
   const [class_, setClass] = useState<string | null>(null);
   const [method, setMethod] = useState<string | null>(null);
+  const asked = useRef(false);
   useEffect(() => {
-    if (run !== null && (class_ !== null || method !== null)) void image.showMap(class_, method);
+    asked.current ||= class_ !== null || method !== null;
+    if (run !== null && asked.current) void image.showMap(class_, method);
   }, [image, class_, method]);
   return (
     <section class="block">
@@ -174,7 +176,8 @@ function MapSettings({ image, revealed, window, setWindow, act }: Props) {
           </label>
           <label class="field">
             <span>Method</span>
-            <select value={method ?? study.methods[0]} onChange={(event) => setMethod(event.currentTarget.value)}>
+            <select value={method ?? ""} onChange={(event) => setMethod(event.currentTarget.value || null)}>
+              <option value="">the run's own</option>
               {study.methods.map((name) => (
                 <option key={name} value={name}>
                   {name}

@@ -160,14 +160,18 @@ async def get_map(
     key: Key,
     run: Run = None,
     class_: ClassName = None,
-    method: Annotated[str, Query(description="One of `methods` in GET /api/study.")] = "grad-cam",
+    method: Annotated[
+        str | None, Query(description="One of `methods` in GET /api/study; by default the run's own.")
+    ] = None,
 ) -> MapMessage:
     """The map of a class, by default the true one."""
     sample = editor.sample(key)
-    if method not in METHODS:
+    if method is not None and method not in METHODS:
         raise HTTPException(422, f"method must be one of {', '.join(METHODS)}")
     label = editor.label(class_)
     chosen = await run_in_threadpool(_needed_run, editor, run)
+    if method is None:
+        method = await run_in_threadpool(editor.maps.own_method, chosen)
     served = await run_sync(editor.maps.of_image, chosen, key, label, method, limiter=editor.mapping)
     height, width = served.values.shape
     return MapMessage(
