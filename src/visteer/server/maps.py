@@ -17,6 +17,7 @@ from visteer.attribution import dead_maps, explain_images, normalize_maps
 from visteer.attribution.methods import CHANNEL_WEIGHTS
 from visteer.data.image_cache import ImageCache
 from visteer.data.sample import Split
+from visteer.errors import VisteerError
 from visteer.models import Classifier
 from visteer.study import Study, load_run, own_map_method, run_config
 
@@ -58,9 +59,12 @@ class Maps:
         self._own_methods: dict[str, str] = {}
 
     def own_method(self, run: str) -> str:
-        """How the run's maps are made unless another method is asked for."""
+        """How the run's maps are made unless another method is asked for; Grad-CAM where its settings are gone."""
         if run not in self._own_methods:
-            self._own_methods[run] = own_map_method(self._study, run)
+            try:
+                self._own_methods[run] = own_map_method(self._study, run)
+            except VisteerError:
+                return "grad-cam"
         return self._own_methods[run]
 
     def stamp(self, run: str, split: Split, method: str | None = None) -> Stamp | None:
