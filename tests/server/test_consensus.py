@@ -39,7 +39,7 @@ def test_agreement_is_by_the_latest_edit_of_each(two):
 
 
 def test_nobody_and_one_alone_have_no_agreement(client):
-    assert client.get("/api/images/0/agreement").json() == {"annotators": [], "pairs": [], "alpha": None}
+    assert client.get("/api/images/0/agreement").json() == {"annotators": [], "pairs": [], "alpha": None, "left_out": 0}
     put(client, 0, 0)
     found = client.get("/api/images/0/agreement").json()
     assert (len(found["annotators"]), found["pairs"], found["alpha"]) == (1, [], None)
@@ -88,6 +88,30 @@ def test_agreement_takes_unpainted_cells_as_the_study_does(serve, study):
     path.write_text(path.read_text("utf-8").replace('"unknown"', '"irrelevant"'), encoding="utf-8")
     strict = serve("Ada", Study(study.folder))
     assert strict.get("/api/images/0/agreement").json()["pairs"][0]["dice"] == 0
+
+
+def test_where_people_are_split_a_consensus_stays_unknown_also_where_unpainted_means_irrelevant(serve, study):
+    path = study.folder / "visteer.toml"
+    path.write_text(path.read_text("utf-8").replace('"unknown"', '"irrelevant"'), encoding="utf-8")
+    study = Study(study.folder)
+    ada, eve = serve("Ada", study), serve("Eve", study)
+    put(ada, 0, 0, half_painted(upper=True))
+    put(eve, 0, 1, half_painted(upper=False))
+    assert consensus(ada).json() == {"revision": 3}
+    assert ada.post("/api/images/0/restore", json={"revision": 3, "based_on": 3}, headers=WRITE).status_code == 200
+    name = study.samples[0].id
+    with study.open_edits() as store:
+        made, restored = store.history(name)[2:]
+    for edit in (made, restored):
+        assert edit.unknown.all()
+        assert study.as_meant(edit).unknown.all()
+    assert len(ada.get("/api/images/0/agreement").json()["annotators"]) == 2
+
+
+def test_edits_beyond_the_limit_are_counted_and_not_hidden(two, monkeypatch):
+    monkeypatch.setattr("visteer.server.routes.consensus.MAX_ANNOTATORS", 1)
+    found = two[0].get("/api/images/0/agreement").json()
+    assert (len(found["annotators"]), found["left_out"]) == (1, 1)
 
 
 def half_painted(*, upper: bool) -> bytes:

@@ -221,7 +221,7 @@ export interface paths {
         put?: never;
         /**
          * Restore
-         * @description Append a copy of an older revision, under the author of this server.
+         * @description Append a copy of an older revision, under the author of this server; a consensus remains one.
          */
         post: operations["restore"];
         delete?: never;
@@ -401,12 +401,16 @@ export interface components {
         /**
          * AgreementMessage
          * @description How far the people who drew on an image agree; `alpha` is Krippendorff's over the cells, None without one.
+         *
+         *     `left_out` says how many people's edits were too many to compare.
          */
         AgreementMessage: {
             /** Alpha */
             alpha: number | null;
             /** Annotators */
             annotators: components["schemas"]["AnnotatorMessage"][];
+            /** Left Out */
+            left_out: number;
             /** Pairs */
             pairs: components["schemas"]["PairMessage"][];
         };

@@ -316,11 +316,15 @@ class PairMessage(Message):
 
 
 class AgreementMessage(Message):
-    """How far the people who drew on an image agree; `alpha` is Krippendorff's over the cells, None without one."""
+    """How far the people who drew on an image agree; `alpha` is Krippendorff's over the cells, None without one.
+
+    `left_out` says how many people's edits were too many to compare.
+    """
 
     annotators: list[AnnotatorMessage]
     pairs: list[PairMessage]
     alpha: float | None
+    left_out: int
 
 
 class ConsensusMessage(Message):

@@ -29,6 +29,7 @@ from visteer.atomic import write_text
 from visteer.data.image_cache import ImageCache, ImageRows
 from visteer.data.readers import Layout, read_catalogue
 from visteer.data.sample import Catalogue, Split
+from visteer.edits.consensus import SOURCE as CONSENSUS
 from visteer.edits.map_edit import MapEdit
 from visteer.edits.store import EditStore
 from visteer.errors import VisteerError
@@ -203,8 +204,14 @@ class Study:
         return SteeringDataset(images, [s.label for s in chosen], self.class_names, ids, edits)
 
     def as_meant(self, edit: MapEdit) -> MapEdit:
-        """The edit with what nobody painted taken as this study takes it; the stored one stays as it was drawn."""
-        return edit.with_unknown_as_irrelevant() if self.settings.unpainted == "irrelevant" else edit
+        """The edit with what nobody painted taken as this study takes it; the stored one stays as it was drawn.
+
+        A consensus stays as it is: it was made of edits read in this way, and its unknown cells are those on which
+        people are split.
+        """
+        if self.settings.unpainted == "unknown" or edit.source == CONSENSUS:
+            return edit
+        return edit.with_unknown_as_irrelevant()
 
     def initial_model(self) -> Classifier:
         """The classifier that training starts from."""

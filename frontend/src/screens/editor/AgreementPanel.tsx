@@ -21,7 +21,8 @@ export function AgreementPanel({ image, makeConsensus }: { image: OpenImage; mak
   if (found === null || found.annotators.length < 2) return null;
   return (
     <section class="agreement" aria-label="Agreement">
-      <h3>Agreement of {found.annotators.length} people</h3>
+      <h3>Agreement of {found.annotators.length} edits</h3>
+      {found.left_out > 0 && <p class="quiet">{found.left_out} more are left out</p>}
       <dl>
         {found.pairs.slice(0, PAIRS_SHOWN).map((pair) => (
           <div key={`${pair.first}\n${pair.second}`}>

@@ -30,7 +30,8 @@ MAX_ANNOTATORS = 50
 @router.get("/api/images/{key}/agreement", responses=errors(404))
 def get_agreement(editor: Served, key: Key) -> AgreementMessage:
     """How far the latest edits of all people agree; a consensus is nobody's own and does not count."""
-    edits = [editor.study.as_meant(edit) for edit in _latest(editor, key)]
+    everyone = _latest(editor, key)
+    edits = everyone[:MAX_ANNOTATORS]
     alpha = math.nan
     if len(edits) > 1:
         targets, weights = on_one_grid(edits)
@@ -42,13 +43,14 @@ def get_agreement(editor: Served, key: Key) -> AgreementMessage:
             for a, b in itertools.combinations(edits, 2)
         ],
         alpha=_number(alpha),
+        left_out=len(everyone) - len(edits),
     )
 
 
 @router.post("/api/images/{key}/consensus", responses={**WRITE_ERRORS, **CONFLICT})
 def post_consensus(editor: Served, response: Response, key: Key, wanted: ConsensusMessage) -> RevisionMessage:
     """Append one edit made of the latest ones of all people, under the author of this server."""
-    edits = _latest(editor, key)
+    edits = _latest(editor, key)[:MAX_ANNOTATORS]
     if len(edits) < 2:
         raise HTTPException(409, "a consensus needs the edits of two or more people; only one has drawn here")
     made = consensus_edit(edits, wanted.method, editor.author)
@@ -58,8 +60,9 @@ def post_consensus(editor: Served, response: Response, key: Key, wanted: Consens
 
 
 def _latest(editor: Editor, key: int) -> list[MapEdit]:
-    """The latest edit of each person, of at most `MAX_ANNOTATORS`."""
-    return latest_by_author(editor.store.history(editor.sample(key).id))[:MAX_ANNOTATORS]
+    """The latest edit of each person, with what nobody painted taken as the study takes it."""
+    drawn = latest_by_author(editor.store.history(editor.sample(key).id))
+    return [editor.study.as_meant(edit) for edit in drawn]
 
 
 def _number(value: float) -> float | None:

@@ -13,6 +13,7 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Header, HTTPException, Request, Response
 from fastapi.responses import JSONResponse
 
+from visteer.edits.consensus import SOURCE as CONSENSUS
 from visteer.edits.map_edit import MapEdit, check_text
 from visteer.edits.store import EditConflict
 from visteer.server.edit_bytes import BadEditBytes, TooManyBytes, decode_edit, encode_edit, inflate
@@ -117,14 +118,14 @@ def get_history(editor: Served, key: Key) -> list[HistoryEntry]:
 
 @router.post("/api/images/{key}/restore", responses={**WRITE_ERRORS, **CONFLICT})
 def restore(editor: Served, response: Response, key: Key, wanted: RestoreMessage) -> RevisionMessage:
-    """Append a copy of an older revision, under the author of this server."""
+    """Append a copy of an older revision, under the author of this server; a consensus remains one."""
     name = editor.sample(key).id
     old = _revision(editor, name, wanted.revision)
     copy = replace(
         old,
         author=editor.author,
         time=datetime.now(UTC),
-        source="restored",
+        source=old.source if old.source == CONSENSUS else "restored",
         comment=f"revision {wanted.revision} by {old.author}",
     )
     revision = append_edit(editor, name, copy, wanted.based_on)
