@@ -1,216 +1,252 @@
-"""Measure the editor in headless Chromium: brush, next image, saves, memory. `python benchmarks/editor/measure.py`.
+"""How fast the editor draws, turns to the next image and saves, and whether its memory stays flat.
 
-It makes two studies without a run (one picture of 4096 x 4096; many small ones), serves them, and prints a JSON object
-and a table. Times hold for this machine only; the ratios between early and late are what to look at.
+Each figure is taken on the real page in Chromium without a window and without a graphics card, at a real server, on
+made-up pictures:
+
+- frame: from the pointer's event to the start of the next frame, while a brush is dragged over a picture of
+  4096 x 4096; on an empty drawing, and after 500 strokes. The browser's own limit of 60 frames a second is off.
+- next: from the key to the frame in which the next image, its drawing and its map are there; a step every 0.3 s.
+- save: a PUT of a drawing until it is answered, which means that it is on disk; from a client on the same machine.
+- memory: of the page (live JavaScript objects) and of all of Chromium (PSS), over 500 images.
+
+    python benchmarks/editor/measure.py [--strokes 500] [--images 520] [--repeats 3] [--out results.json]
 """
 
 from __future__ import annotations
 
+import argparse
 import gzip
 import json
+import os
 import shutil
 import struct
 import subprocess
 import sys
 import tempfile
 import time
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
-from PIL import Image
 from playwright.sync_api import CDPSession, Page, sync_playwright
+from studies import LARGE, SMALL, VISTEER, make_study
 
-VISTEER = (sys.executable, "-c", "from visteer.cli import main; main()")
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-frame-rate-limit",
+    "--disable-gpu-vsync",
+    "--no-first-run",
+]
+WINDOW = {"width": 1440, "height": 900}
+PROBE = Path(__file__).parent / "probe.js"
 READY = '.editor-stage[aria-busy="false"]'
-LARGE, SMALL, COUNT = 4096, 256, 520
-STROKES, STEPS, SAVES = 500, 150, 60
-
-# Times between frames, and in the callbacks of frames, in milliseconds, while `window.gaps` is a list.
-PROBE = """
-const ask = window.requestAnimationFrame.bind(window);
-window.requestAnimationFrame = (act) => ask((now) => {
-  const start = performance.now();
-  act(now);
-  if (window.frameWork) window.frameWork.push(performance.now() - start);
-});
-const beat = (last) => ask((now) => { if (window.gaps) window.gaps.push(now - last); beat(now); });
-beat(performance.now());
-"""
-
-NEXT = """async () => {
-  const before = location.hash, title = document.title, start = performance.now();
-  window.dispatchEvent(new KeyboardEvent("keydown", { key: "d", bubbles: true }));
-  const shown = () => location.hash !== before && document.title !== title
-    && document.querySelector(".editor-stage").ariaBusy === "false" && !document.querySelector(".stage-skeleton");
-  while (!shown() && performance.now() - start < 5000) await new Promise((done) => requestAnimationFrame(done));
-  return performance.now() - start;
-}"""
 
 
 def main() -> None:
-    """Measure everything and print it."""
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--no-sandbox", "--enable-precise-memory-info"]
-        )
-        figures: dict[str, object] = {}
-        with served(make_study(Path(folder) / "large", LARGE, 4)) as url:
-            page = browser.new_context(viewport={"width": 1600, "height": 1000}).new_page()
-            page.add_init_script(PROBE)
-            figures |= measure_brush(page, url)
-            page.context.close()
-            figures |= measure_saves(url)
-        with served(make_study(Path(folder) / "small", SMALL, COUNT)) as url:
-            page = browser.new_context(viewport={"width": 1600, "height": 1000}).new_page()
-            figures |= measure_steps(page, url)
-        browser.close()
-    sys.stdout.write(json.dumps(figures, indent=1) + "\n")
-    sys.stdout.write("| figure | value |\n|---|---|\n")
-    for name, value in figures.items():
-        sys.stdout.write(f"| {name} | {value} |\n")
-
-
-def make_study(root: Path, side: int, count: int) -> Path:
-    """A study of `count` random pictures of two classes."""
-    rng = np.random.default_rng(0)
-    for label in ("a", "b"):
-        (root / "images" / label).mkdir(parents=True)
-        for number in range(count // 2):
-            coarse = rng.integers(0, 256, (16, 16, 3), dtype=np.uint8)
-            picture = Image.fromarray(coarse).resize((side, side), Image.Resampling.BICUBIC)
-            picture.save(root / "images" / label / f"{number:04}.png", compress_level=1)
-    words = ("--images", root / "images", "--model", "test_resnet", "--weights", "none", "--image-size", "64")
-    subprocess.run(
-        [*VISTEER, "init", root / "study", *map(str, words)], check=True, stdout=subprocess.DEVNULL
+    """Measure everything and print it as JSON and as a table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    return root / "study"
+    parser.add_argument("--strokes", type=int, default=500)
+    parser.add_argument("--images", type=int, default=520)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--out", type=Path)
+    given = parser.parse_args()
+    if CHROMIUM is None:
+        sys.exit("Chromium is not installed")
+    figures: dict[str, Any] = {"load_before": os.getloadavg(), "cores": os.cpu_count()}
+    with tempfile.TemporaryDirectory() as folder:
+        large = make_study(Path(folder) / "large", LARGE, 8)
+        small = make_study(Path(folder) / "small", SMALL, given.images)
+        with serving(large) as url:
+            figures |= measure_brush(url, given.strokes, given.repeats)
+            figures[f"save_{LARGE}_ms"] = measure_saves(url, LARGE, 10 * given.repeats)
+        with serving(small) as url:
+            figures[f"save_{SMALL}_ms"] = measure_saves(url, SMALL, 40 * given.repeats)
+            figures |= measure_steps(url, given.images - 20)
+    figures["load_after"] = os.getloadavg()
+    text = json.dumps(figures, indent=2)
+    print(text)
+    print(table(figures))
+    if given.out is not None:
+        given.out.write_text(text + "\n", encoding="utf-8")
 
 
 @contextmanager
-def served(study: Path) -> Iterator[str]:
-    """The link of a server at `study`."""
-    command = [*VISTEER, "edit", str(study), "--no-browser", "--author", "Ada"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
+def serving(study: Path) -> Iterator[str]:
+    """The link of a server at the study."""
+    command = [*VISTEER, "edit", str(study), "--json", "--no-browser"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
         try:
-            yield next(
-                word for line in server.stdout or () for word in line.split() if word.startswith("http")
-            )
+            yield json.loads(process.stdout.readline())["url"]
         finally:
-            server.terminate()
+            process.kill()
 
 
-def measure_brush(page: Page, url: str) -> dict[str, object]:
-    """Frames while drawing the first ten strokes and the last ten of 500, on 4096 x 4096."""
-    page.goto(url)
-    page.goto(f"{url.partition('/?')[0]}/#/image/0")
-    page.wait_for_selector(READY, timeout=60_000)
-    page.keyboard.press("b")
-    box = page.locator(".stage").bounding_box()
-    if box is None:
-        raise SystemExit("the stage cannot be seen")
+@contextmanager
+def page_at(url: str) -> Iterator[Page]:
+    """The first image of the queue, with the probe in the page."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        context = browser.new_context(viewport=WINDOW)
+        context.add_init_script(path=PROBE)
+        page = context.new_page()
+        page.goto(url)
+        page.locator(".card:not(.is-empty)").first.wait_for()
+        page.keyboard.press("Enter")
+        page.wait_for_selector(READY)
+        page.keyboard.press("b")
+        yield page
+        browser.close()
+
+
+def measure_brush(url: str, strokes: int, repeats: int) -> dict[str, Any]:
+    """Frames on an empty drawing and after `strokes` strokes."""
     rng = np.random.default_rng(0)
-
-    def stroke() -> None:
-        points = rng.uniform(0.3, 0.7, (4, 2)) * [box["width"], box["height"]] + [box["x"], box["y"]]
-        page.mouse.move(*points[0])
-        page.mouse.down()
-        for point in points[1:]:
-            page.mouse.move(*point, steps=6)
-        page.mouse.up()
-
-    found: dict[str, object] = {}
-    parts = {"first 10 strokes": range(10), f"last 10 of {STROKES}": range(STROKES - 10, STROKES)}
-    for number in range(STROKES):
-        for name, rows in parts.items():
-            if number == rows.start:
-                page.evaluate("() => { window.gaps = []; window.frameWork = []; }")
-            if number == rows.start or number in rows:
-                stroke()
-            if number == rows.stop - 1:
-                frames, work = page.evaluate("() => [window.gaps, window.frameWork]")
-                page.evaluate("() => { window.gaps = null; window.frameWork = null; }")
-                found[f"brush, {name}: between frames, ms"] = percentiles(frames)
-                found[f"brush, {name}: work in a frame, ms"] = percentiles(work)
-        if not any(number in rows for rows in parts.values()):
-            stroke()
-    page.locator(".save-status .is-good").wait_for(timeout=60_000)
-    return found
-
-
-def measure_saves(url: str) -> dict[str, object]:
-    """Time of a save, from request to answer, of a drawing at two sizes; each one other than the one before."""
-    found: dict[str, object] = {}
-    with httpx.Client(base_url=url.partition("/?")[0], follow_redirects=True) as client:
-        client.get(url).raise_for_status()
-        for side in (512, LARGE):
-            times, revision = [], 0
-            for number in range(SAVES):
-                body = gzip.compress(drawing(side, number), 1)
-                headers = {
-                    "X-Visteer": "1",
-                    "If-Match": f'"{revision}"',
-                    "X-Visteer-Stroke": str(uuid.uuid4()),
-                    "Content-Encoding": "gzip",
-                    "Content-Type": "application/octet-stream",
-                }
-                start = time.perf_counter()
-                answer = client.put(
-                    f"/api/images/{1 if side == LARGE else 2}/edit", content=body, headers=headers
-                )
-                times.append(1000 * (time.perf_counter() - start))
-                revision = answer.raise_for_status().json()["revision"]
-            found[f"save of {side} x {side}, ms"] = percentiles(times)
-    return found
-
-
-def drawing(side: int, number: int) -> bytes:
-    """`VSE1` with one relevant disc."""
-    rows, columns = np.ogrid[:side, :side]
-    disc = (rows - side / 2) ** 2 + (columns - side / 2) ** 2 < (side / 8 + number) ** 2
-    target, weight = disc.astype("<u2") * 65535, disc.astype(np.uint8) * 255
-    return b"VSE1" + struct.pack("<II", side, side) + target.tobytes() + weight.tobytes()
-
-
-def measure_steps(page: Page, url: str) -> dict[str, object]:
-    """Time from the key to the next image, and the memory of the page over 500 images."""
-    page.goto(url)
-    page.locator(".card:not(.is-empty)").first.wait_for()
-    page.keyboard.press("Enter")
-    page.wait_for_selector(READY)
-    page.wait_for_timeout(500)
-    session = page.context.new_cdp_session(page)
-    times, heaps = [], {}
-    for number in range(COUNT - 15):
-        took = page.evaluate(NEXT)
-        if number < STEPS:
-            times.append(took)
-            page.wait_for_timeout(150)  # somebody looks at it
-        if number + 1 in (50, 100, 250, 500):
-            heaps[number + 1] = heap_megabytes(session)
+    with page_at(url) as page:
+        page.wait_for_timeout(1000)
+        empty = [frames_of(page, rng, 6) for _ in range(repeats)]
+        for _ in range(strokes):
+            stroke(page, rng, 4)
+        page.locator(".save-status .is-good").wait_for(timeout=60_000)
+        page.wait_for_timeout(1000)
+        full = [frames_of(page, rng, 6) for _ in range(repeats)]
+    ratio = np.median([percentiles(f)["p95"] for f in full]) / np.median(
+        [percentiles(e)["p95"] for e in empty]
+    )
     return {
-        "next image, ms": percentiles(times),
-        "heap of the page after 50, 100, 250, 500 images, MB": heaps,
-        "heap after 500 / after 50": round(heaps[500] / heaps[50], 2),
+        "frame_empty_ms": percentiles([*chain(*empty)]),
+        f"frame_after_{strokes}_ms": percentiles([*chain(*full)]),
+        "frame_p95_ratio": round(float(ratio), 2),
     }
 
 
-def heap_megabytes(session: CDPSession) -> float:
-    """What the page holds after a collection."""
+def frames_of(page: Page, rng: np.random.Generator, strokes: int) -> list[float]:
+    """The frames of some slow strokes."""
+    page.evaluate("probe.frames.length = 0")
+    for _ in range(strokes):
+        stroke(page, rng, 40)
+    found: list[float] = page.evaluate("probe.frames")
+    return found
+
+
+def stroke(page: Page, rng: np.random.Generator, moves: int) -> None:
+    """Drag the brush from one place in the picture to another."""
+    box = page.locator(".stage").bounding_box()
+    assert box is not None
+    side = min(box["width"], box["height"]) * 0.8
+    left, top = box["x"] + (box["width"] - side) / 2, box["y"] + (box["height"] - side) / 2
+    (x0, y0), (x1, y1) = rng.random((2, 2)) * side
+    page.mouse.move(left + x0, top + y0)
+    page.mouse.down()
+    page.mouse.move(left + x1, top + y1, steps=moves)
+    page.mouse.up()
+
+
+def measure_steps(url: str, steps: int) -> dict[str, Any]:
+    """Times to the next image, and memory on the way."""
+    memory: list[dict[str, float]] = []
+    with page_at(url) as page:
+        session = page.context.new_cdp_session(page)
+        page.wait_for_timeout(1000)
+        for step in range(steps + 1):
+            if step % 25 == 0:
+                memory.append({"image": step, **memory_of(session)})
+            page.keyboard.press("d")
+            page.wait_for_timeout(300)
+        times: list[float] = page.evaluate("probe.next")
+    after = [one for one in memory if one["image"] >= 100]
+    grown = {
+        name: round(
+            float(np.polyfit([one["image"] for one in after], [one[name] for one in after], 1)[0] * 100), 2
+        )
+        for name in ("heap_mib", "browser_mib")
+        if len(after) > 1
+    }
+    return {"next_ms": percentiles(times), "memory": memory, "memory_mib_per_100_images": grown}
+
+
+def memory_of(session: CDPSession) -> dict[str, float]:
+    """MiB of live JavaScript objects, and of Chromium with all its processes."""
     session.send("HeapProfiler.collectGarbage")
-    used: float = session.send("Runtime.getHeapUsage")["usedSize"]
-    return round(used / 1e6, 1)
+    heap = session.send("Runtime.getHeapUsage")["usedSize"]
+    return {"heap_mib": round(heap / 2**20, 1), "browser_mib": round(browser_kib() / 1024, 1)}
 
 
-def percentiles(values: list[float]) -> dict[str, float]:
-    """Median and 95th percentile."""
+def browser_kib() -> int:
+    """The proportional memory of Chromium's processes below this one."""
+    parents = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            continue
+    total = 0
+    for process in parents:
+        above, is_mine = process, False
+        while above in parents and not is_mine:
+            above = parents[above]
+            is_mine = above == os.getpid()
+        try:
+            if is_mine and b"chrom" in Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0")[0]:
+                lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
+                total += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+        except OSError:
+            continue
+    return total
+
+
+def measure_saves(url: str, side: int, saves: int) -> dict[str, float]:
+    """Times of saves of a drawing of `side` x `side`, each a new revision."""
+    target, weight = np.zeros((side, side), "<u2"), np.zeros((side, side), np.uint8)
+    rows, columns = np.mgrid[:side, :side]
+    rng = np.random.default_rng(1)
+    base = url.partition("/?")[0]
+    times = []
+    with httpx.Client(
+        base_url=base, timeout=60, trust_env=False, headers={"X-Visteer": "1", "Origin": base}
+    ) as client:
+        client.get(url.removeprefix(base))
+        revision = int(client.get("/api/images/1/edit").headers["ETag"].strip('"'))
+        for _ in range(saves):
+            y, x = rng.integers(0, side, 2)
+            disc = (rows - y) ** 2 + (columns - x) ** 2 < (0.05 * side) ** 2
+            target[disc], weight[disc] = 65535 * int(rng.integers(2)), 255
+            body = gzip.compress(
+                struct.pack("<4sII", b"VSE1", side, side) + target.tobytes() + weight.tobytes(), 1
+            )
+            headers = {"If-Match": f'"{revision}"', "Content-Encoding": "gzip"}
+            start = time.perf_counter()
+            answer = client.put("/api/images/1/edit", content=body, headers=headers)
+            times.append(1000 * (time.perf_counter() - start))
+            revision = answer.raise_for_status().json()["revision"]
+    return percentiles(times)
+
+
+def percentiles(times: list[float]) -> dict[str, float]:
+    """The median, the 95th percentile and how many there are."""
     return {
-        "p50": round(float(np.percentile(values, 50)), 1),
-        "p95": round(float(np.percentile(values, 95)), 1),
+        "p50": round(float(np.percentile(times, 50)), 1),
+        "p95": round(float(np.percentile(times, 95)), 1),
+        "count": len(times),
     }
+
+
+def table(figures: dict[str, Any]) -> str:
+    """The times as Markdown."""
+    rows = [
+        f"| {name.removesuffix('_ms').replace('_', ' ')} | {value['p50']} | {value['p95']} | {value['count']} |"
+        for name, value in figures.items()
+        if name.endswith("_ms")
+    ]
+    return "\n".join(["| ms | p50 | p95 | count |", "|---|---|---|---|", *rows])
 
 
 if __name__ == "__main__":

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.site import OPEN
 from tests.e2e.test_screens import site  # noqa: F401 - a fixture
+from tests.server.process import running
+from visteer.server.routes.page import STATIC
 from visteer.study import Study
 
 RUN = re.compile(r"plain-1|steered-2")
@@ -125,7 +129,7 @@ def test_two_people_see_how_far_they_agree_and_make_a_consensus(browser: Browser
         page.wait_for_selector('.editor-stage[aria-busy="false"]')
         page.keyboard.press("i")
         agreement = page.locator(".agreement")
-        expect(agreement).to_contain_text("Agreement of 2 people")
+        expect(agreement).to_contain_text("Agreement of 2 edits")
         expect(agreement).to_contain_text("Dice 0.00")
         agreement.get_by_role("button", name="Mean of all").click()
         expect(page.locator(".history li").first).to_contain_text("consensus")
@@ -134,3 +138,20 @@ def test_two_people_see_how_far_they_agree_and_make_a_consensus(browser: Browser
     assert [edit.source for edit in history][-1] == "consensus"
     assert history[-1].comment == "mean of Eve, folder masks"
     assert history[-1].weight.max() == 0  # of two who say the opposite everywhere, nothing is left
+
+
+def test_what_the_list_lacks_is_made_while_it_is_open(
+    browser: Browser, site: tuple[Study, str], tmp_path: Path
+):  # noqa: F811
+    study = Study(Path(shutil.copytree(site[0].folder, tmp_path / "study")))
+    shutil.rmtree(study.folder / "maps")
+    with running(STATIC, study.folder) as (_, url), browser.new_context() as context:
+        page = context.new_page()
+        page.goto(url)
+        expect(page.locator(".jobs-line")).to_contain_text("Making maps and predictions")
+        expect(page.locator(".is-note")).to_have_text("24 images have no prediction yet.")
+        expect(page.locator(".jobs-line")).to_have_count(0, timeout=120_000)
+        expect(page.locator(".is-note")).to_have_count(0)
+    assert sorted(path.name for path in (study.folder / "maps").iterdir()) == [
+        f"steered-2-{split}.npz" for split in ("test", "train", "val")
+    ]

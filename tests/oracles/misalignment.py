@@ -21,8 +21,20 @@ def paper_edit_misalignment(values: list, target: list, weight: list) -> float:
     return 1 - shared / union
 
 
-def paper_border_misalignment(values: list, confidence: float, parts: int = 80) -> float:
-    """Confidence times the share of the mass in the outer eighth, each cell cut into `parts` x `parts` points."""
+def paper_flip_instability(values: list, mirrored: list) -> float:
+    """1 - sum min / sum max of a map and the other one read from right to left."""
+    shared = union = 0.0
+    for row, cells in enumerate(values):
+        for column, m in enumerate(cells):
+            n = mirrored[row][len(cells) - 1 - column]
+            shared += min(m, n)
+            union += max(m, n)
+    return 1 - shared / union
+
+
+def paper_guessed_misalignment(values: list, confidence: float, instability: float, parts: int = 80) -> float:
+    """Confidence times the larger of the instability and the share of the mass in the outer eighth, each cell cut into
+    `parts` x `parts` points."""
     height, width = len(values), len(values[0])
     outside = total = 0.0
     for row, cells in enumerate(values):
@@ -34,4 +46,4 @@ def paper_border_misalignment(values: list, confidence: float, parts: int = 80) 
                     total += m
                     if min(x, y, 1 - x, 1 - y) < 1 / 8:
                         outside += m
-    return confidence * outside / total
+    return confidence * max(instability, outside / total)

@@ -27,7 +27,7 @@ def trained(made, tmp_path_factory: pytest.TempPathFactory) -> Path:  # noqa: F8
     study = Study(folder)
     train_run(study, SteeringConfig.from_dict(QUICK))
     for split in ("val", "test"):
-        save_explanation(study, explain_run(study, "plain-1", split))
+        save_explanation(study, explain_run(study, "plain-1", split, instability=True))
     return folder
 
 

@@ -39,7 +39,12 @@ def test_agreement_is_by_the_latest_edit_of_each(two):
 
 
 def test_nobody_and_one_alone_have_no_agreement(client):
-    assert client.get("/api/images/0/agreement").json() == {"annotators": [], "pairs": [], "alpha": None, "left_out": 0}
+    assert client.get("/api/images/0/agreement").json() == {
+        "annotators": [],
+        "pairs": [],
+        "alpha": None,
+        "left_out": 0,
+    }
     put(client, 0, 0)
     found = client.get("/api/images/0/agreement").json()
     assert (len(found["annotators"]), found["pairs"], found["alpha"]) == (1, [], None)
@@ -98,7 +103,10 @@ def test_where_people_are_split_a_consensus_stays_unknown_also_where_unpainted_m
     put(ada, 0, 0, half_painted(upper=True))
     put(eve, 0, 1, half_painted(upper=False))
     assert consensus(ada).json() == {"revision": 3}
-    assert ada.post("/api/images/0/restore", json={"revision": 3, "based_on": 3}, headers=WRITE).status_code == 200
+    assert (
+        ada.post("/api/images/0/restore", json={"revision": 3, "based_on": 3}, headers=WRITE).status_code
+        == 200
+    )
     name = study.samples[0].id
     with study.open_edits() as store:
         made, restored = store.history(name)[2:]

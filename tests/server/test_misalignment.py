@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.oracles.misalignment import paper_border_misalignment, paper_edit_misalignment
+from tests.oracles.misalignment import paper_edit_misalignment, paper_guessed_misalignment
 from visteer.edits.map_edit import MapEdit
-from visteer.server.misalignment import border_misalignment, edit_misalignment
+from visteer.server.misalignment import edit_misalignment, guessed_misalignment
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -42,18 +42,25 @@ def test_unknown_cells_do_not_count():
 def test_without_an_edit_as_in_the_slow_form(shape):
     rng = np.random.default_rng(sum(shape))
     maps = rng.random((3, *shape)).astype(np.float32)
-    confidence = rng.random(3).astype(np.float32)
-    found = border_misalignment(maps, confidence)
+    confidence, instability = rng.random((2, 3)).astype(np.float32)
+    found = guessed_misalignment(maps, confidence, instability)
     for row in range(3):
         # Cells of 7 and 3 are not cut exactly by 80 points on a side: one point in 80 may fall on the wrong side.
-        expected = paper_border_misalignment(maps[row].tolist(), float(confidence[row]))
+        expected = paper_guessed_misalignment(
+            maps[row].tolist(), float(confidence[row]), float(instability[row])
+        )
         assert found[row] == pytest.approx(expected, abs=0.01)
 
 
 def test_without_an_edit_at_its_ends():
     middle, corner = np.zeros((2, 8, 8), np.float32)
     middle[4, 4], corner[0, 7] = 1, 1
-    found = border_misalignment(np.stack([middle, corner]), np.array([0.9, 0.9], np.float32))
-    assert found.tolist() == pytest.approx([0.0, 0.9])
-    dead = border_misalignment(np.zeros((1, 8, 8), np.float32), np.ones(1, np.float32))
+    sure, unmeasured = np.full(2, 0.9, np.float32), np.full(2, np.nan, np.float32)
+    maps = np.stack([middle, corner])
+    assert guessed_misalignment(maps, sure, unmeasured).tolist() == pytest.approx([0.0, 0.9])
+    moving = np.array([0.5, 0.5], np.float32)
+    assert guessed_misalignment(maps, sure, moving).tolist() == pytest.approx([0.45, 0.9])
+    dead = guessed_misalignment(
+        np.zeros((1, 8, 8), np.float32), np.ones(1, np.float32), np.ones(1, np.float32)
+    )
     assert np.isnan(dead).all()

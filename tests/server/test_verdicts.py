@@ -10,7 +10,7 @@ import pytest
 from tests.server.serving import WRITE, edit_bytes, keys_of, put, say
 from visteer.edits.map_edit import MapEdit
 from visteer.server.messages import MAX_COMMENT
-from visteer.server.misalignment import border_misalignment, edit_misalignment
+from visteer.server.misalignment import edit_misalignment, guessed_misalignment
 from visteer.study import Study, explain_run
 
 
@@ -94,9 +94,11 @@ def test_all_can_be_judged_and_judged_again(client, study):
 
 
 def test_misalignment_is_a_guess_first_and_measured_once_there_is_an_edit(client, key, row, study):
-    explained = explain_run(study, "plain-1", "test")
+    explained = explain_run(study, "plain-1", "test", instability=True)
     item = client.get(f"/api/images/{key}").json()
-    guess = border_misalignment(explained.maps, explained.probabilities.max(axis=1))[row]
+    guess = guessed_misalignment(explained.maps, explained.probabilities.max(axis=1), explained.instability)[
+        row
+    ]
     assert item["misalignment"] == pytest.approx(float(guess), abs=1e-5)
     assert item["reasonable"] is None
     put(client, key, 0)

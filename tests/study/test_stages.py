@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import torch
 
+from tests.oracles.misalignment import paper_flip_instability
+from visteer.attribution import explain_images, normalize_maps
 from visteer.checkpoint import save_checkpoint, save_training_state
 from visteer.edits.map_edit import MapEdit
 from visteer.edits.rating import Rating
@@ -197,6 +199,23 @@ def test_explained_maps_are_of_the_true_class_and_normalised(trained):
     with np.load(save_explanation(trained, explained), allow_pickle=False) as arrays:
         assert arrays["ids"].tolist() == list(explained.ids)
         assert np.array_equal(arrays["maps"], explained.maps)
+
+
+def test_instability_is_that_of_each_image_and_its_mirror(trained):
+    assert explain_run(trained, "plain-1", "val").instability is None
+    explained = explain_run(trained, "plain-1", "val", instability=True)
+    model, data = load_run(trained, "plain-1"), trained.dataset("val")
+    for row in range(len(data)):
+        batch = data.batch([row], torch.device("cpu"))
+        mirrored = torch.flip(batch.images, [3])
+        maps = normalize_maps(explain_images(model, mirrored, batch.labels).maps)[0]
+        if explained.dead[row] and not maps.any():
+            assert np.isnan(explained.instability[row])
+        else:
+            expected = paper_flip_instability(explained.maps[row].tolist(), maps.tolist())
+            assert explained.instability[row] == pytest.approx(expected, abs=1e-3)
+    with np.load(save_explanation(trained, explained), allow_pickle=False) as arrays:
+        assert np.array_equal(arrays["instability"], explained.instability, equal_nan=True)
 
 
 def test_other_pictures_of_the_classes(study, pictures, tmp_path):

@@ -6,6 +6,7 @@ export type Study = Schemas["StudyMessage"];
 export type Item = Schemas["Item"];
 export type ImageFacts = Schemas["ImageMessage"];
 export type ImagePage = Schemas["ListMessage"];
+export type Job = Schemas["JobMessage"];
 export type Counts = Schemas["Counts"];
 export type States = Schemas["States"];
 export type HistoryEntry = Schemas["HistoryEntry"];

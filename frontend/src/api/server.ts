@@ -4,7 +4,7 @@ import { decodeLabels, type Labels } from "../raster/labels";
 import { decodeMask } from "../raster/vse1";
 import { Failure, NO_SERVER, NO_SESSION } from "./errors";
 import type {
-  Agreement, Comparison, ConsensusMethod, HistoryEntry, ImageFacts, ImagePage, Item, Place, RatingResult, RatingStanding, Select, Study, Trial, Verdict,
+  Agreement, Comparison, ConsensusMethod, HistoryEntry, ImageFacts, ImagePage, Item, Job, Place, RatingResult, RatingStanding, Select, Study, Trial, Verdict,
 } from "./messages";
 
 /** An edit as the server has it; revision 0 and no mask where there is none. */
@@ -28,6 +28,10 @@ export type Parameters = Readonly<Record<string, string | number | readonly stri
 
 export function fetchStudy(): Promise<Study> {
   return getJson("/api/study");
+}
+
+export function fetchJobs(): Promise<Job[]> {
+  return getJson("/api/jobs");
 }
 
 export function fetchImages(parameters: Parameters, signal?: AbortSignal): Promise<ImagePage> {

@@ -1,8 +1,6 @@
 import { Failure } from "../api/errors";
 import type { Save } from "../api/server";
-import type { Mask } from "../raster/mask";
 import type { Journal, JournalEntry, Packed } from "./journal";
-import { packMask } from "./packing";
 import { isUnsaved, latest, startSaving, step, type Saving, type SavingEffect, type SavingEvent } from "./saving";
 
 /** What a saver needs from the world; tests give their own. */
@@ -14,7 +12,6 @@ export interface World {
   readonly stored: (key: number, revision: number) => void;
   readonly now: () => number;
   readonly newStroke: () => string;
-  readonly pack?: (mask: Mask) => Promise<Uint8Array<ArrayBuffer>>;
 }
 
 /**
@@ -81,12 +78,11 @@ export class ImageSaver {
     this.act({ type: "pen", down: false });
   }
 
-  /** Journal the mask as it is now and send it when it has settled. Done when it is in the journal. */
-  keep(mask: Mask, comment: string): Promise<void> {
+  /** Journal a state of the mask that is being packed, and send it when it has settled. Done when it is in the journal. */
+  keep(bytes: Promise<Uint8Array<ArrayBuffer>>, comment: string): Promise<void> {
     const turn = ++this.taken;
     this.packing++;
     this.tell();
-    const bytes = (this.world.pack ?? packMask)(mask);
     const done = this.chain.then(async () => {
       try {
         const packed = { stroke: this.world.newStroke(), bytes: await bytes, comment };

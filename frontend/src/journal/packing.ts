@@ -1,45 +1,65 @@
-import type { Mask } from "../raster/mask";
-import { gzip } from "./gzip";
+import { cellsOf, type Mask } from "../raster/mask";
+import type { ChangedTiles } from "../raster/tiles";
 import { decodeMask, encodeMask } from "../raster/vse1";
+import { gzip } from "./gzip";
+import type { PackingAnswer, PackingOrder } from "./mask_copies";
 
 export async function unpackMask(packed: Uint8Array<ArrayBuffer>): Promise<Mask> {
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
   return decodeMask(new Uint8Array(await new Response(stream).arrayBuffer()));
 }
 
-/** The mask as it is at this moment, packed away from the drawing thread where the browser can. */
-export function packMask(mask: Mask): Promise<Uint8Array<ArrayBuffer>> {
-  const bytes = encodeMask(mask);
-  return worker() === null ? gzip(bytes) : packInWorker(bytes);
+/** Packs the states of one drawing, away from the drawing thread where the browser can: only what changed goes there. */
+export class MaskPacker {
+  private readonly drawing = ++drawings;
+
+  constructor(
+    private readonly mask: Mask,
+    private readonly changed: ChangedTiles,
+  ) {}
+
+  /** The mask as it is at this moment. */
+  pack(): Promise<Uint8Array<ArrayBuffer>> {
+    const boxes = this.changed.take();
+    const packer = worker();
+    if (packer === null) return gzip(encodeMask(this.mask));
+    const changes = boxes.map((box) => ({ box, cells: cellsOf(this.mask, box) }));
+    const { width, height } = this.mask;
+    const order: PackingOrder = { drawing: this.drawing, ticket: ++tickets, width, height, changes };
+    return new Promise((done) => {
+      // Should the worker fail, the mask is packed as it is then, which holds everything drawn so far.
+      open.set(order.ticket, { done, here: () => gzip(encodeMask(this.mask)) });
+      packer.postMessage(order, changes.flatMap(({ cells }) => [cells.target.buffer, cells.weight.buffer]));
+    });
+  }
+
+  /** Nothing will be packed any more. */
+  close(): void {
+    started?.postMessage({ drawing: this.drawing, close: true } satisfies PackingOrder);
+  }
 }
 
+let drawings = 0;
+let tickets = 0;
 let started: Worker | null | undefined;
-let asked = 0;
-const open = new Map<number, { done: (packed: Uint8Array<ArrayBuffer>) => void; plain: Uint8Array<ArrayBuffer> | null }>();
+const open = new Map<
+  number,
+  { done: (packed: Uint8Array<ArrayBuffer>) => void; here: () => Promise<Uint8Array<ArrayBuffer>> }
+>();
 
 function worker(): Worker | null {
   if (started !== undefined) return started;
   if (typeof Worker === "undefined") return (started = null);
   started = new Worker(new URL("./packing_worker.ts", import.meta.url), { type: "module" });
-  started.onmessage = (event: MessageEvent<{ ticket: number; packed: Uint8Array<ArrayBuffer> }>) => {
+  started.onmessage = (event: MessageEvent<PackingAnswer>) => {
     open.get(event.data.ticket)?.done(event.data.packed);
     open.delete(event.data.ticket);
   };
   // A worker that does not start must not cost a stroke: pack here instead.
   started.onerror = () => {
     started = null;
-    for (const [ticket, { done, plain }] of open) {
-      open.delete(ticket);
-      if (plain !== null) void gzip(plain).then(done);
-    }
+    for (const { done, here } of open.values()) void here().then(done);
+    open.clear();
   };
   return started;
-}
-
-function packInWorker(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
-  return new Promise((done) => {
-    const ticket = ++asked;
-    open.set(ticket, { done, plain: bytes });
-    started!.postMessage({ ticket, bytes });
-  });
 }

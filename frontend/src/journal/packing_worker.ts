@@ -1,6 +1,12 @@
+import { encodeMask } from "../raster/vse1";
 import { gzip } from "./gzip";
+import { MaskCopies, type PackingAnswer, type PackingOrder } from "./mask_copies";
 
-self.onmessage = async (event: MessageEvent<{ ticket: number; bytes: Uint8Array<ArrayBuffer> }>) => {
-  const packed = await gzip(event.data.bytes);
-  self.postMessage({ ticket: event.data.ticket, packed });
+const copies = new MaskCopies();
+
+self.onmessage = async (event: MessageEvent<PackingOrder>) => {
+  const mask = copies.follow(event.data);
+  if (mask === null || "close" in event.data) return;
+  const packed = await gzip(encodeMask(mask));
+  self.postMessage({ ticket: event.data.ticket, packed } satisfies PackingAnswer, { transfer: [packed.buffer] });
 };

@@ -15,6 +15,12 @@ export interface Mask {
   readonly weight: Uint8Array;
 }
 
+/** The cells of a box, row by row. */
+export interface Cells {
+  readonly target: Uint16Array<ArrayBuffer>;
+  readonly weight: Uint8Array<ArrayBuffer>;
+}
+
 export type CellKind = "unknown" | "relevant" | "irrelevant";
 
 export function emptyMask(width: number, height: number): Mask {
@@ -29,6 +35,35 @@ export function copyMask(mask: Mask): Mask {
 export function overwrite(mask: Mask, source: Mask): void {
   mask.target.set(source.target);
   mask.weight.set(source.weight);
+}
+
+/** A copy of the cells of `box`. */
+export function cellsOf(mask: Mask, box: Box): Cells {
+  const width = box.right - box.left;
+  const count = width * (box.bottom - box.top);
+  const cells = { target: new Uint16Array(count), weight: new Uint8Array(count) };
+  for (let y = box.top; y < box.bottom; y++) {
+    const from = y * mask.width + box.left;
+    cells.target.set(mask.target.subarray(from, from + width), (y - box.top) * width);
+    cells.weight.set(mask.weight.subarray(from, from + width), (y - box.top) * width);
+  }
+  return cells;
+}
+
+/** Undo `cellsOf`. */
+export function putCells(mask: Mask, box: Box, cells: Cells): void {
+  const width = box.right - box.left;
+  for (let y = box.top; y < box.bottom; y++) {
+    const from = (y - box.top) * width;
+    const to = y * mask.width + box.left;
+    mask.target.set(cells.target.subarray(from, from + width), to);
+    mask.weight.set(cells.weight.subarray(from, from + width), to);
+  }
+}
+
+export function isBlank(mask: Mask): boolean {
+  for (let cell = 0; cell < mask.weight.length; cell++) if (mask.weight[cell] !== 0) return false;
+  return true;
 }
 
 export function wholeBox(mask: { width: number; height: number }): Box {

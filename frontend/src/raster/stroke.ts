@@ -22,6 +22,7 @@ export class Stroke {
   constructor(
     private readonly mask: Mask,
     private readonly paint: Paint,
+    private readonly changed: (box: Box) => void = () => undefined,
   ) {
     this.before = new SavedTiles(mask);
   }
@@ -71,12 +72,15 @@ export class Stroke {
             mask.weight[y * mask.width + x] = cell & 255;
           }
       }
+    this.changed(box);
     return box;
   }
 
   /** Take the stroke back as if it had not begun. */
   cancel(): Box {
-    return this.before.restore();
+    const box = this.before.restore();
+    this.changed(box);
+    return box;
   }
 
   private coverageOf(tile: number): Uint8Array {

@@ -1,11 +1,44 @@
 import { NOTHING, union, type Box } from "./box";
-import type { Mask } from "./mask";
+import { cellsOf, putCells, type Cells, type Mask } from "./mask";
 
 export const TILE = 64;
 
-interface Cells {
-  readonly target: Uint16Array;
-  readonly weight: Uint8Array;
+interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
+/** The numbers of the tiles that `box` touches. */
+function tilesOf(size: Size, box: Box): number[] {
+  const across = Math.ceil(size.width / TILE);
+  const tiles: number[] = [];
+  for (let row = Math.floor(box.top / TILE); row * TILE < box.bottom; row++)
+    for (let column = Math.floor(box.left / TILE); column * TILE < box.right; column++) tiles.push(row * across + column);
+  return tiles;
+}
+
+function boxOfTile(size: Size, tile: number): Box {
+  const across = Math.ceil(size.width / TILE);
+  const left = (tile % across) * TILE;
+  const top = Math.floor(tile / across) * TILE;
+  return { left, top, right: Math.min(size.width, left + TILE), bottom: Math.min(size.height, top + TILE) };
+}
+
+/** The tiles that changed since they were last asked for. */
+export class ChangedTiles {
+  private readonly tiles = new Set<number>();
+
+  constructor(private readonly size: Size) {}
+
+  add(box: Box): void {
+    for (const tile of tilesOf(this.size, box)) this.tiles.add(tile);
+  }
+
+  take(): Box[] {
+    const boxes = [...this.tiles].map((tile) => boxOfTile(this.size, tile));
+    this.tiles.clear();
+    return boxes;
+  }
 }
 
 /** Copies of the tiles that one change touched, as they were before it. */
@@ -16,12 +49,7 @@ export class SavedTiles {
 
   /** Copy the tiles of `box` that are not copied yet. Call it before the cells change. */
   save(box: Box): void {
-    const across = Math.ceil(this.mask.width / TILE);
-    for (let row = Math.floor(box.top / TILE); row * TILE < box.bottom; row++)
-      for (let column = Math.floor(box.left / TILE); column * TILE < box.right; column++) {
-        const tile = row * across + column;
-        if (!this.cells.has(tile)) this.cells.set(tile, this.read(tile));
-      }
+    for (const tile of tilesOf(this.mask, box)) if (!this.cells.has(tile)) this.cells.set(tile, this.read(tile));
   }
 
   /** The tile that holds the cell (x, y), and the place of the cell in it. The tile must be saved. */
@@ -40,14 +68,8 @@ export class SavedTiles {
   restore(): Box {
     let touched = NOTHING;
     for (const [tile, cells] of this.cells) {
-      const box = this.boxOf(tile);
-      const width = box.right - box.left;
-      for (let y = box.top; y < box.bottom; y++) {
-        const from = (y - box.top) * width;
-        const to = y * this.mask.width + box.left;
-        this.mask.target.set(cells.target.subarray(from, from + width), to);
-        this.mask.weight.set(cells.weight.subarray(from, from + width), to);
-      }
+      const box = boxOfTile(this.mask, tile);
+      putCells(this.mask, box, cells);
       touched = union(touched, box);
     }
     return touched;
@@ -57,30 +79,7 @@ export class SavedTiles {
     return this.cells.size * TILE * TILE * 3;
   }
 
-  private boxOf(tile: number): Box {
-    const across = Math.ceil(this.mask.width / TILE);
-    const left = (tile % across) * TILE;
-    const top = Math.floor(tile / across) * TILE;
-    return {
-      left,
-      top,
-      right: Math.min(this.mask.width, left + TILE),
-      bottom: Math.min(this.mask.height, top + TILE),
-    };
-  }
-
   private read(tile: number): Cells {
-    const box = this.boxOf(tile);
-    const width = box.right - box.left;
-    const cells = {
-      target: new Uint16Array(width * (box.bottom - box.top)),
-      weight: new Uint8Array(width * (box.bottom - box.top)),
-    };
-    for (let y = box.top; y < box.bottom; y++) {
-      const from = y * this.mask.width + box.left;
-      cells.target.set(this.mask.target.subarray(from, from + width), (y - box.top) * width);
-      cells.weight.set(this.mask.weight.subarray(from, from + width), (y - box.top) * width);
-    }
-    return cells;
+    return cellsOf(this.mask, boxOfTile(this.mask, tile));
   }
 }

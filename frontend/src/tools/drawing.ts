@@ -1,22 +1,26 @@
 import { isEmpty, type Box } from "../raster/box";
-import { kindAt, overwrite, resampleMask, wholeBox, type Mask } from "../raster/mask";
+import { isBlank, kindAt, overwrite, resampleMask, wholeBox, type Mask } from "../raster/mask";
 import type { Paint } from "../raster/paint";
 import type { Shape } from "../raster/shapes";
 import { Stroke } from "../raster/stroke";
-import { SavedTiles } from "../raster/tiles";
+import { ChangedTiles, SavedTiles } from "../raster/tiles";
 import { UndoStack } from "../raster/undo";
 
-/** What is drawn on one image: its mask, the stroke in progress, and what can be undone. */
+/** What is drawn on one image: its mask, the stroke in progress, what can be undone, and what changed and is not kept. */
 export class Drawing {
+  readonly changed: ChangedTiles;
   private readonly history = new UndoStack();
   private stroke: Stroke | null = null;
 
-  constructor(readonly mask: Mask) {}
+  constructor(readonly mask: Mask) {
+    this.changed = new ChangedTiles(mask);
+    if (!isBlank(mask)) this.changed.add(wholeBox(mask));
+  }
 
   /** Begin a stroke. One in progress is finished first, so that nothing drawn is lost. */
   begin(paint: Paint): Stroke {
     this.finish();
-    this.stroke = new Stroke(this.mask, paint);
+    this.stroke = new Stroke(this.mask, paint, (box) => this.changed.add(box));
     return this.stroke;
   }
 
@@ -52,7 +56,7 @@ export class Drawing {
       if (kindAt(this.mask, cell) === "relevant") this.mask.target[cell] = this.mask.weight[cell] = 0;
     new Stroke(this.mask, { kind: "relevant", strength }).lay(shape.box, shape.coverageAt);
     this.history.push(before);
-    return wholeBox(this.mask);
+    return this.noted(wholeBox(this.mask));
   }
 
   /** Replace everything, as one stroke; a mask of another size is brought to this grid. */
@@ -62,17 +66,17 @@ export class Drawing {
     before.save(wholeBox(this.mask));
     overwrite(this.mask, resampleMask(source, this.mask.width, this.mask.height));
     this.history.push(before);
-    return wholeBox(this.mask);
+    return this.noted(wholeBox(this.mask));
   }
 
   undo(): Box {
     this.finish();
-    return this.history.undo();
+    return this.noted(this.history.undo());
   }
 
   redo(): Box {
     this.finish();
-    return this.history.redo();
+    return this.noted(this.history.redo());
   }
 
   get canUndo(): boolean {
@@ -81,5 +85,10 @@ export class Drawing {
 
   get canRedo(): boolean {
     return this.history.canRedo;
+  }
+
+  private noted(box: Box): Box {
+    this.changed.add(box);
+    return box;
   }
 }

@@ -4,9 +4,10 @@ import { Failure } from "../../src/api/errors";
 import type { Save } from "../../src/api/server";
 import { ImageSaver, type World } from "../../src/journal/image_saver";
 import { openJournal, type Journal } from "../../src/journal/journal";
-import { unpackMask } from "../../src/journal/packing";
+import { MaskPacker, unpackMask } from "../../src/journal/packing";
 import { SavingDesk } from "../../src/journal/saving_desk";
 import { emptyMask, type Mask } from "../../src/raster/mask";
+import { ChangedTiles } from "../../src/raster/tiles";
 
 globalThis.IDBKeyRange = IDBKeyRange;
 
@@ -46,6 +47,8 @@ const maskOf = (value: number): Mask => {
   mask.weight.fill(value);
   return mask;
 };
+const packed = (value: number) => packerOf(maskOf(value)).pack();
+const packerOf = (mask: Mask) => new MaskPacker(mask, new ChangedTiles(mask));
 const onServer = async () => Promise.all(server.revisions.map(async (r) => (await unpackMask(r.bytes)).weight[0]));
 const wait = (ms: number) => new Promise((done) => setTimeout(done, ms));
 const noOthers = async () => new Set<string>();
@@ -61,7 +64,7 @@ afterEach(() => vi.useRealTimers());
 describe("ImageSaver", () => {
   it("has a stroke in the journal before anything is sent, and out of it once it is stored", async () => {
     const saver = new ImageSaver(worldOf("a"), 5, 0);
-    await saver.keep(maskOf(9), "said");
+    await saver.keep(packed(9), "said");
     expect(server.calls).toBe(0);
     const [entry] = await journal.entries("busi");
     expect(entry).toMatchObject({ key: 5, base: 0, tab: "a", sending: null, drawn: { comment: "said" } });
@@ -74,7 +77,7 @@ describe("ImageSaver", () => {
 
   it("sends by itself after a rest, once, what was drawn last", async () => {
     const saver = new ImageSaver(worldOf("a"), 5, 0);
-    for (const value of [1, 2, 3]) await saver.keep(maskOf(value), "");
+    for (const value of [1, 2, 3]) await saver.keep(packed(value), "");
     await wait(1000);
     expect(await onServer()).toEqual([3]);
     expect(saver.unsaved).toBe(false);
@@ -83,7 +86,7 @@ describe("ImageSaver", () => {
   it("takes the mask as it is when the stroke ends, whatever is drawn while it is packed", async () => {
     const saver = new ImageSaver(worldOf("a"), 5, 0);
     const mask = maskOf(1);
-    const kept = saver.keep(mask, "");
+    const kept = saver.keep(packerOf(mask).pack(), "");
     mask.weight.fill(2);
     await kept;
     expect((await unpackMask(saver.newest!.bytes)).weight[0]).toBe(1);
@@ -92,9 +95,9 @@ describe("ImageSaver", () => {
   it("stores nothing twice when the answer is lost", async () => {
     const saver = new ImageSaver(worldOf("a"), 5, 0);
     server.down = "after storing";
-    await saver.keep(maskOf(1), "");
+    await saver.keep(packed(1), "");
     await expect(saver.settled()).rejects.toThrow("lost");
-    await saver.keep(maskOf(2), "");
+    await saver.keep(packed(2), "");
     server.down = "no";
     await saver.settled();
     expect(await onServer()).toEqual([1, 2]);
@@ -103,7 +106,7 @@ describe("ImageSaver", () => {
   it("keeps both on a conflict: mine as the next revision", async () => {
     const saver = new ImageSaver(worldOf("a"), 5, 0);
     server.revisions.push({ bytes: new Uint8Array(), author: "Bo" });
-    await saver.keep(maskOf(1), "");
+    await saver.keep(packed(1), "");
     await expect(saver.settled()).rejects.toThrow("newer");
     expect(saver.state.theirs).toEqual({ revision: 1, author: "Bo" });
     saver.keepMine();
@@ -114,7 +117,7 @@ describe("ImageSaver", () => {
   it("keeps both on a conflict: theirs, with mine set aside in the journal", async () => {
     const saver = new ImageSaver(worldOf("a"), 5, 0);
     server.revisions.push({ bytes: new Uint8Array(), author: "Bo" });
-    await saver.keep(maskOf(8), "why");
+    await saver.keep(packed(8), "why");
     await saver.settled().catch(() => undefined);
     await saver.takeTheirs();
     expect(saver.unsaved).toBe(false);
@@ -127,7 +130,7 @@ describe("ImageSaver", () => {
   it("says so when the journal cannot be written, and saves all the same", async () => {
     journal = { ...journal, write: () => Promise.reject(new Error("full")) };
     const saver = new ImageSaver(worldOf("a"), 5, 0);
-    await saver.keep(maskOf(1), "");
+    await saver.keep(packed(1), "");
     expect(saver.journalled).toBe(false);
     await saver.settled();
     expect(await onServer()).toEqual([1]);
@@ -138,7 +141,7 @@ describe("SavingDesk", () => {
   /** Draw in a tab that is then gone, having been able to send or not. */
   async function lostTab(tab: string, value: number): Promise<void> {
     const saver = new ImageSaver(worldOf(tab), 5, 0);
-    await saver.keep(maskOf(value), "");
+    await saver.keep(packed(value), "");
     await saver.settled().catch(() => undefined);
     await wait(20);
     saver.close();
@@ -160,9 +163,9 @@ describe("SavingDesk", () => {
   it("replays a stroke that was never sent, after what was perhaps stored", async () => {
     server.down = "after storing";
     const saver = new ImageSaver(worldOf("gone"), 5, 0);
-    await saver.keep(maskOf(1), "");
+    await saver.keep(packed(1), "");
     await saver.settled().catch(() => undefined);
-    await saver.keep(maskOf(2), "");
+    await saver.keep(packed(2), "");
     saver.close();
     server.down = "no";
     const desk = new SavingDesk(worldOf("new"), noOthers);
@@ -205,7 +208,7 @@ describe("openJournal", () => {
     const inMemory = await openJournal(undefined);
     expect(inMemory.lasting).toBe(false);
     const saver = new ImageSaver({ ...worldOf("a"), journal: inMemory }, 5, 0);
-    await saver.keep(maskOf(1), "");
+    await saver.keep(packed(1), "");
     expect((await inMemory.entries("busi")).length).toBe(1);
   });
 });

@@ -41,6 +41,9 @@ def edit(
         str, typer.Option(metavar="NAME", help="Where to listen. Others can reach any but the default.")
     ] = "127.0.0.1",
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Print the link only.")] = False,
+    no_maps: Annotated[
+        bool, typer.Option("--no-maps", help="Do not make the maps that are missing, in the background.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """See what the classifier looks at, image by image, and correct it in the browser. Ctrl-C stops it.
@@ -63,9 +66,10 @@ def edit(
             hosts=allowed_hosts(bound, host),
             author=author or _own_name(),
             run=run,
+            make_maps=not no_maps,
             static=STATIC,
         )
-        _warn(opened, host)
+        _warn(opened, host, no_maps=no_maps)
         address = link(host, bound, token)
         print_json({"url": address}) if json else say(address)
         sys.stdout.flush()
@@ -78,7 +82,7 @@ def edit(
         listening.close()
 
 
-def _warn(study: Study, host: str) -> None:
+def _warn(study: Study, host: str, *, no_maps: bool) -> None:
     """Say on standard error what the link alone does not."""
     if not is_local(host):
         note(
@@ -86,7 +90,7 @@ def _warn(study: Study, host: str) -> None:
         )
     runs = [path.name.rpartition(".")[0] for path in (study.folder / "maps").glob("*.npz")]
     missing = [split for split in SPLITS if not any(name.endswith(f"-{split}") for name in runs)]
-    if study.runs() and missing:
+    if no_maps and study.runs() and missing:
         note(
             f"no maps of the {missing[0]} images yet, so that they cannot be sorted by misalignment; "
             f"make them: visteer explain {study.folder} --split {missing[0]}"

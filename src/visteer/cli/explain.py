@@ -43,7 +43,14 @@ def explain(
     wanted = as_split(split)
     opened = open_study(study)
     with progress_bar("explaining") as bar:
-        explained = explain_run(opened, run or finished_runs(opened)[-1], wanted, method=method, progress=bar)
+        explained = explain_run(
+            opened,
+            run or finished_runs(opened)[-1],
+            wanted,
+            method=method,
+            instability=True,
+            progress=bar,
+        )
     path = save_explanation(opened, explained)
     sheet = save_explanation_sheet(opened, explained)
     right = float(np.mean(explained.probabilities.argmax(1) == explained.labels))

@@ -6,6 +6,7 @@ import logging
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from threading import Thread
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -30,6 +31,7 @@ def create_app(
     hosts: Iterable[str],
     author: str,
     run: str | None = None,
+    make_maps: bool = False,
     static: Path = STATIC,
 ) -> FastAPI:
     """The editor's server for one study, as an ASGI application.
@@ -40,6 +42,7 @@ def create_app(
         hosts: the values of the header Host that are answered, see `allowed_hosts`.
         author: under whose name edits and verdicts are stored.
         run: the run that is shown first, by default the latest finished one.
+        make_maps: make the maps and predictions that the shown runs lack, in the background.
         static: the folder of the built page.
 
     Raises:
@@ -50,12 +53,15 @@ def create_app(
         opened.run_folder(run)
     secret = session_secret(opened.folder)
     sessions = Sessions(token, secret)
-    editor = Editor.open(opened, author, secret, run)
+    editor = Editor.open(opened, author, secret, run, make_maps=make_maps)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        warming = Thread(target=editor.warm, daemon=True)
+        warming.start()
         yield
-        editor.store.close()
+        warming.join()
+        editor.close()
 
     app = FastAPI(
         title="Visteer editor",

@@ -16,7 +16,7 @@ from visteer.edits.verdict import VerdictKind
 from visteer.server.listing import STATES, Columns, Filters, Selection, select_images
 from visteer.server.maps import Maps, Stamp
 from visteer.server.messages import Item, OrderName, SortName
-from visteer.server.misalignment import border_misalignment, edit_misalignment
+from visteer.server.misalignment import edit_misalignment, guessed_misalignment
 from visteer.study import Study
 
 SPLITS: tuple[Split, ...] = get_args(Split)
@@ -201,7 +201,9 @@ class Catalogue:
         probabilities = stored.probabilities[rows]
         figures.predicted[keys] = probabilities.argmax(axis=1)
         figures.confidence[keys] = probabilities.max(axis=1)
-        figures.guessed[keys] = border_misalignment(stored.maps[rows], figures.confidence[keys])
+        figures.guessed[keys] = guessed_misalignment(
+            stored.maps[rows], figures.confidence[keys], stored.instability[rows]
+        )
         figures.misalignment[keys] = figures.guessed[keys]
 
     def _measure_edits(self, runs: list[_RunColumns], keys: list[int]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Annotated
@@ -11,9 +12,11 @@ from typing import Annotated
 from anyio import CapacityLimiter, Semaphore
 from fastapi import Depends, HTTPException, Request
 
-from visteer.edits.store import EditStore
+from visteer.edits.store import EditStore, StoreFailure
 from visteer.errors import VisteerError
 from visteer.server.catalogue import Catalogue
+from visteer.server.jobs import MapJobs
+from visteer.server.listing import Filters
 from visteer.server.maps import Maps
 from visteer.server.pictures import Pictures
 from visteer.study import Study, finished_runs
@@ -78,6 +81,7 @@ class Editor:
     store: EditStore
     catalogue: Catalogue
     maps: Maps
+    jobs: MapJobs
     pictures: Pictures
     author: str
     secret: bytes
@@ -89,15 +93,32 @@ class Editor:
     relevance: RelevanceMemory = field(default_factory=RelevanceMemory)
 
     @classmethod
-    def open(cls, study: Study, author: str, secret: bytes, run: str | None = None) -> Editor:
-        """Open the store of `study` and all that is made from it.
+    def open(
+        cls, study: Study, author: str, secret: bytes, run: str | None = None, *, make_maps: bool = False
+    ) -> Editor:
+        """Open the store of `study` and all that is made from it; `make_maps` allows `jobs` to make what is missing.
 
         Raises:
             VisteerError: the database cannot be opened.
         """
         store = study.open_edits()
         maps = Maps(study)
-        return cls(study, store, Catalogue(study, store, maps), maps, Pictures(study), author, secret, run)
+        jobs = MapJobs(study, maps, enabled=make_maps)
+        return cls(
+            study, store, Catalogue(study, store, maps), maps, jobs, Pictures(study), author, secret, run
+        )
+
+    def warm(self) -> None:
+        """Do now what the first list of images would wait for, and begin with the maps that it lacks."""
+        with suppress(VisteerError, StoreFailure):  # the first answer says what is wrong
+            run = self.chosen_run(None)
+            self.jobs.want(run)
+            self.catalogue.page(run, Filters(), limit=1)
+
+    def close(self) -> None:
+        """Stop the jobs and close the store."""
+        self.jobs.close()
+        self.store.close()
 
     def sample(self, key: int) -> StudySample:
         """The image `key`, or 404."""

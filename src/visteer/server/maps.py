@@ -37,12 +37,16 @@ class ServedMap:
 
 @dataclass(frozen=True, eq=False)
 class StoredMaps:
-    """What `visteer explain` wrote for a split: maps of the true class, and predictions. `row_of` goes by image id."""
+    """What `visteer explain` wrote for a split: maps of the true class, and predictions. `row_of` goes by image id.
+
+    `instability` (n,) is NaN where the file is from before it was measured.
+    """
 
     row_of: dict[str, int]
     probabilities: NDArray[np.float32]
     maps: NDArray[np.float32]
     dead: NDArray[np.bool_]
+    instability: NDArray[np.float32]
 
 
 class Maps:
@@ -149,10 +153,13 @@ def _read_maps(path: Path, classes: int) -> StoredMaps | None:
             ids = [str(name) for name in file["ids"]]
             probabilities = file["probabilities"].astype(np.float32)
             maps, dead = file["maps"].astype(np.float32), file["dead"].astype(bool)
+            unknown = np.full(len(ids), np.nan)
+            instability = file.get("instability", unknown).astype(np.float32)
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
         return None
     count = len(ids)
-    fits = probabilities.shape == (count, classes) and maps.ndim == 3 and len(maps) == len(dead) == count
+    fits = probabilities.shape == (count, classes) and maps.ndim == 3 and instability.ndim == 1
+    fits = fits and len(maps) == len(dead) == len(instability) == count
     if not fits or not (np.isfinite(maps).all() and np.isfinite(probabilities).all()):
         return None
-    return StoredMaps({name: row for row, name in enumerate(ids)}, probabilities, maps, dead)
+    return StoredMaps({name: row for row, name in enumerate(ids)}, probabilities, maps, dead, instability)

@@ -22,6 +22,7 @@ GroupName = Literal[
     "wrong_unjudged",
 ]
 SortName = Literal["queue", "misalignment", "confidence", "class", "state", "name"]
+JobState = Literal["waiting", "running", "done", "failed"]
 OrderName = Literal["asc", "desc"]
 
 MAX_COMMENT = 4000
@@ -52,6 +53,17 @@ class RunMessage(Message):
 
     id: str
     kind: str
+
+
+class JobMessage(Message):
+    """Maps and predictions of one split by one run, made in the background; `total` is 0 until it is known."""
+
+    run: str
+    split: Split
+    state: JobState
+    done: int
+    total: int
+    detail: str
 
 
 class StudyMessage(Message):

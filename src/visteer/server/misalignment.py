@@ -36,27 +36,34 @@ def edit_misalignment(values: NDArray[np.float32], edit: MapEdit) -> float:
     return float(np.clip(1 - (w * np.minimum(m, t)).sum() / union, 0, 1))
 
 
-def border_misalignment(maps: NDArray[np.float32], confidence: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Confidence times the share of a map's mass in the outer eighth of each side: rulers and labels lie there.
+def guessed_misalignment(
+    maps: NDArray[np.float32], confidence: NDArray[np.float32], instability: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Confidence times the larger of two signs: attention at the border, and a map that moves when mirrored.
 
-    A cell that the line cuts counts by the area outside. NaN for a map of zeros, and where the confidence is.
+    The first is the share of a map's mass in the outer eighth of each side, where rulers and labels lie; a cell that
+    the line cuts counts by the area outside. The second is `flip_instability`; where it is NaN the first counts alone.
+    NaN for a map of zeros, and where the confidence is.
 
     Arguments:
         maps: (n, h, w) float32, 0 or more.
         confidence: (n,) float32 in [0, 1].
+        instability: (n,) float32 in [0, 1], or NaN.
 
     Returns:
         (n,) float32 in [0, 1], or NaN.
 
     Example:
-        >>> border_misalignment(np.ones((1, 8, 8), np.float32), np.array([0.5], np.float32)).tolist()
+        >>> one = np.ones(1, np.float32)
+        >>> guessed_misalignment(np.ones((1, 8, 8), np.float32), 0.5 * one, 0.25 * one).tolist()
         [0.21875]
     """
     rows, columns = (_inner_share(side) for side in maps.shape[1:])
     mass = maps.sum(axis=(1, 2), dtype=np.float64)
     inside = np.einsum("nij,i,j->n", maps.astype(np.float64), rows, columns, optimize=True)
     share = np.divide(mass - inside, mass, out=np.full(len(maps), np.nan), where=mass > 0)
-    guess: NDArray[np.float32] = (confidence * np.clip(share, 0, 1)).astype(np.float32)
+    sign = np.where(np.isnan(share), np.nan, np.fmax(np.clip(share, 0, 1), instability))
+    guess: NDArray[np.float32] = (confidence * sign).astype(np.float32)
     return guess
 
 

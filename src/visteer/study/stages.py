@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from visteer.atomic import replacing, write_text
-from visteer.attribution import dead_maps, explain_images, normalize_maps
+from visteer.attribution import dead_maps, explain_images, flip_instability, normalize_maps
 from visteer.attribution.explain import ABN_ATTENTION
 from visteer.attribution.methods import CHANNEL_WEIGHTS
 from visteer.checkpoint import load_checkpoint
@@ -65,7 +65,8 @@ class TrainingData:
 class ExplainedSplit:
     """Maps of one split: `maps` (n, h, w) float32 min-max normalised, of the true class; `probabilities` (n, C).
 
-    `own`: the method is the one that the run's maps are made by unless another is asked for.
+    `own`: the method is the one that the run's maps are made by unless another is asked for. `instability` (n,) float32
+    is that of the maps when the images are mirrored, where it was asked for.
     """
 
     run: str
@@ -77,6 +78,7 @@ class ExplainedSplit:
     probabilities: NDArray[np.float32]
     maps: NDArray[np.float32]
     dead: NDArray[np.bool_]
+    instability: NDArray[np.float32] | None = None
 
     @property
     def name(self) -> str:
@@ -230,9 +232,12 @@ def explain_run(
     split: Split,
     *,
     method: str | None = None,
+    instability: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> ExplainedSplit:
     """Maps of the true class for every image of `split`, by default by `own_map_method`; nothing is written.
+
+    `instability` also explains each image mirrored, which takes twice the time.
 
     Raises:
         VisteerError: no such run or split, or a method that its network has not.
@@ -243,12 +248,16 @@ def explain_run(
     data, model, device = study.dataset(split), load_run(study, run), _device()
     layer = run_config(study, run).target_layer if method in CHANNEL_WEIGHTS else None
     model.to(device)
-    maps, dead, probabilities = [], [], []
+    maps, dead, probabilities, moved = [], [], [], []
     for start in range(0, len(data), EXPLAIN_BATCH):
         batch = data.batch(range(start, min(start + EXPLAIN_BATCH, len(data))), device)
         explanation = explain_images(model, batch.images, batch.labels, method=method, layer=layer)
         dead.append(dead_maps(explanation.maps).cpu().numpy())
-        maps.append(normalize_maps(explanation.maps).float().cpu().numpy())
+        normal = normalize_maps(explanation.maps).float()
+        maps.append(normal.cpu().numpy())
+        if instability:
+            mirrored = explain_images(model, batch.images.flip(-1), batch.labels, method=method, layer=layer)
+            moved.append(flip_instability(normal, normalize_maps(mirrored.maps).float()).cpu().numpy())
         probabilities.append(explanation.logits.float().softmax(1).cpu().numpy())
         if progress is not None:
             progress(min(start + EXPLAIN_BATCH, len(data)), len(data))
@@ -262,6 +271,7 @@ def explain_run(
         probabilities=np.concatenate(probabilities),
         maps=np.concatenate(maps),
         dead=np.concatenate(dead),
+        instability=np.concatenate(moved) if instability else None,
     )
 
 
@@ -270,6 +280,7 @@ def save_explanation(study: Study, explained: ExplainedSplit) -> Path:
     folder = study.folder / "maps"
     folder.mkdir(exist_ok=True)
     path = folder / f"{explained.name}.npz"
+    unknown = np.full(len(explained.ids), np.nan, np.float32)
     with replacing(path) as partial, partial.open("wb") as file:
         np.savez_compressed(
             file,
@@ -278,6 +289,7 @@ def save_explanation(study: Study, explained: ExplainedSplit) -> Path:
             probabilities=explained.probabilities,
             maps=explained.maps,
             dead=explained.dead,
+            instability=unknown if explained.instability is None else explained.instability,
         )
     return path
 

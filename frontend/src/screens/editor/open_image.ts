@@ -3,12 +3,14 @@ import type { ImageFacts } from "../../api/messages";
 import { fetchEdit, fetchImage, type StoredEdit } from "../../api/server";
 import type { AttentionMap } from "../../heat/attention_map";
 import type { ImageSaver } from "../../journal/image_saver";
-import { unpackMask } from "../../journal/packing";
+import { MaskPacker, unpackMask } from "../../journal/packing";
 import { countKinds, emptyMask, resampleMask, type Mask } from "../../raster/mask";
 import { Drawing } from "../../tools/drawing";
 import type { Workplace } from "../workplace";
 
 const PROGRESS_MS = 250;
+/** Of the time, at most one part in so many goes to journalling a stroke in progress. */
+const PROGRESS_SHARE = 4;
 
 /** One image in the editor: what is known of it, its drawing, and the saving of it. */
 export class OpenImage {
@@ -16,6 +18,7 @@ export class OpenImage {
   facts: ImageFacts | null = null;
   map: AttentionMap | null = null;
   drawing: Drawing | null = null;
+  private packer: MaskPacker | null = null;
   saver: ImageSaver | null = null;
   /** Who drew the revision in hand, and when; null where there is none. */
   stored: StoredEdit | null = null;
@@ -25,7 +28,7 @@ export class OpenImage {
   private readonly listeners = new Set<() => void>();
   private readonly unpin: () => void;
   private closed = false;
-  private lastProgress = 0;
+  private nextProgress = 0;
   private keeping = false;
 
   constructor(
@@ -87,6 +90,7 @@ export class OpenImage {
     this.closed = true;
     this.unpin();
     this.saver?.flush();
+    this.packer?.close();
   }
 
   strokeStarted(): void {
@@ -97,10 +101,13 @@ export class OpenImage {
   /** While the pen is down: journal it now and then, so that a tab that dies takes nothing with it. */
   strokeProgressed(): void {
     const now = performance.now();
-    if (this.keeping || now - this.lastProgress < PROGRESS_MS) return;
-    this.lastProgress = now;
+    if (this.keeping || now < this.nextProgress) return;
     this.keeping = true;
-    void this.keep().finally(() => (this.keeping = false));
+    void this.keep().finally(() => {
+      this.keeping = false;
+      const took = performance.now() - now;
+      this.nextProgress = now + Math.max(PROGRESS_MS, PROGRESS_SHARE * took);
+    });
   }
 
   strokeFinished(changed: boolean): void {
@@ -111,7 +118,7 @@ export class OpenImage {
 
   keep(): Promise<void> {
     this.touched = true;
-    return this.saver!.keep(this.drawing!.mask, this.comment).catch(() => undefined);
+    return this.saver!.keep(this.packer!.pack(), this.comment).catch(() => undefined);
   }
 
   /** Show what the server has now, as one stroke that can be undone. Gives whether it has a drawing. */
@@ -153,5 +160,6 @@ export class OpenImage {
     this.saver = this.workplace.desk.saverOf(this.key, edit?.revision ?? 0);
     if (edit !== null) this.saver.rebase(edit.revision);
     this.drawing = new Drawing(mask);
+    this.packer = new MaskPacker(mask, this.drawing.changed);
   }
 }

@@ -135,7 +135,7 @@ function Unpredicted({ page, filters }: { page: ImagePage | null; filters: Filte
   if (missing <= 0) return null;
   return (
     <p class="quiet is-note">
-      {missing} {missing === 1 ? "image has" : "images have"} no stored prediction. Make them with <code>visteer explain</code>.
+      {missing} {missing === 1 ? "image has" : "images have"} no prediction yet.
     </p>
   );
 }

@@ -8,6 +8,7 @@ import { SORT_NAMES } from "../wording";
 import { useChanges, useWorkplace } from "../workplace";
 import { FilterPanel } from "./FilterPanel";
 import { ImageGrid } from "./ImageGrid";
+import { JobsLine } from "./JobsLine";
 
 let lastChosen = 0;
 
@@ -104,6 +105,7 @@ export function TriageScreen({ showHelp }: { showHelp: () => void }) {
             ?
           </button>
         </header>
+        <JobsLine />
         {list.error !== null && total === null ? (
           <div class="notice is-inside">
             <h2>The images cannot be listed</h2>

@@ -85,6 +85,7 @@ def list_images(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> ListMessage:
     """The images under all filters, a part of them, with counts of all."""
+    editor.jobs.want(asked.run)
     page = editor.catalogue.page(
         asked.run,
         asked.filters,

@@ -1,0 +1,66 @@
+import { useEffect, useRef, useState } from "preact/hooks";
+import type { Job } from "../../api/messages";
+import { fetchJobs } from "../../api/server";
+import { useWorkplace } from "../workplace";
+
+const RUNNING_MS = 1000;
+const RESTING_MS = 10_000;
+
+/** What is made in the background for the run in hand, and what could not be made. Looks at the list anew when a part is done. */
+export function JobsLine() {
+  const workplace = useWorkplace();
+  const { run } = workplace;
+  const [jobs, setJobs] = useState<Job[]>([]);
+  const done = useRef<number | null>(null);
+  useEffect(() => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let left = false;
+    done.current = null;
+    const look = async () => {
+      const found = await fetchJobs().catch(() => null); // the list says that the server is gone
+      if (left) return;
+      if (found !== null) {
+        const mine = found.filter((job) => job.run === run);
+        const count = mine.filter((job) => job.state === "done").length;
+        if (done.current !== null && count > done.current) workplace.filter({});
+        done.current = count;
+        setJobs(mine);
+      }
+      timer = setTimeout(() => void look(), found?.some(isUnderWay) ? RUNNING_MS : RESTING_MS);
+    };
+    void look();
+    return () => {
+      left = true;
+      clearTimeout(timer);
+    };
+  }, [run]);
+  const text = jobsText(jobs);
+  if (text === null) return null;
+  const [total, made] = [sum(jobs.filter(isUnderWay), "total"), sum(jobs.filter(isUnderWay), "done")];
+  return (
+    <div class="jobs-line" role="status">
+      <span>{text}</span>
+      {total > 0 && <progress max={total} value={made} aria-label="Maps made" />}
+    </div>
+  );
+}
+
+/** One line on the jobs of a run; null where there is nothing to say. */
+export function jobsText(jobs: readonly Job[]): string | null {
+  const failed = jobs.find((job) => job.state === "failed");
+  const running = jobs.find((job) => job.state === "running");
+  if (running !== undefined) {
+    const of = running.total > 0 ? ` (${running.done} of ${running.total})` : "";
+    return `Making maps and predictions of the ${running.split} images${of}`;
+  }
+  if (failed !== undefined) return `The maps of the ${failed.split} images cannot be made: ${failed.detail}`;
+  return jobs.some((job) => job.state === "waiting") ? "Making maps and predictions" : null;
+}
+
+function isUnderWay(job: Job): boolean {
+  return job.state === "running" || job.state === "waiting";
+}
+
+function sum(jobs: readonly Job[], name: "done" | "total"): number {
+  return jobs.reduce((all, job) => all + job[name], 0);
+}
