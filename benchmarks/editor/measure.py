@@ -62,6 +62,7 @@ def main() -> None:
         sys.exit("Chromium is not installed")
     figures: dict[str, Any] = {"load_before": os.getloadavg(), "cores": os.cpu_count()}
     with tempfile.TemporaryDirectory() as folder:
+        tell("making the studies")
         large = make_study(Path(folder) / "large", LARGE, 8)
         small = make_study(Path(folder) / "small", SMALL, given.images)
         with serving(large) as url:
@@ -76,6 +77,11 @@ def main() -> None:
     print(table(figures))
     if given.out is not None:
         given.out.write_text(text + "\n", encoding="utf-8")
+
+
+def tell(what: str) -> None:
+    """Say on standard error how far it is."""
+    sys.stderr.write(what + "\n")
 
 
 @contextmanager
@@ -113,7 +119,9 @@ def measure_brush(url: str, strokes: int, repeats: int) -> dict[str, Any]:
     with page_at(url) as page:
         page.wait_for_timeout(1000)
         empty = [frames_of(page, rng, 6) for _ in range(repeats)]
-        for _ in range(strokes):
+        for number in range(strokes):
+            if number % 100 == 0:
+                tell(f"stroke {number} of {strokes}")
             stroke(page, rng, 4)
         page.locator(".save-status .is-good").wait_for(timeout=60_000)
         page.wait_for_timeout(1000)
@@ -158,6 +166,7 @@ def measure_steps(url: str, steps: int) -> dict[str, Any]:
         page.wait_for_timeout(1000)
         for step in range(steps + 1):
             if step % 25 == 0:
+                tell(f"image {step} of {steps}")
                 memory.append({"image": step, **memory_of(session)})
             page.keyboard.press("d")
             page.wait_for_timeout(300)

@@ -141,8 +141,10 @@ def test_two_people_see_how_far_they_agree_and_make_a_consensus(browser: Browser
 
 
 def test_what_the_list_lacks_is_made_while_it_is_open(
-    browser: Browser, site: tuple[Study, str], tmp_path: Path
-):  # noqa: F811
+    browser: Browser,
+    site: tuple[Study, str],  # noqa: F811
+    tmp_path: Path,
+):
     study = Study(Path(shutil.copytree(site[0].folder, tmp_path / "study")))
     shutil.rmtree(study.folder / "maps")
     with running(STATIC, study.folder) as (_, url), browser.new_context() as context:

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from sqlalchemy import create_engine, text
 
 from visteer.edits.map_edit import MapEdit
+from visteer.edits.schema import VERSION_TABLE, metadata
 from visteer.edits.store import (
     EditConflict,
     EditStore,
@@ -45,7 +46,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         pytest.skip("no PostgreSQL: set VISTEER_TEST_POSTGRES to the URL of an empty database")
     engine = create_engine(found)
     with engine.begin() as connection:
-        tables = "edit_strokes, verdicts, edit_revisions, images, visteer_schema"
+        tables = ", ".join([*metadata.tables, VERSION_TABLE])
         connection.execute(text(f"DROP TABLE IF EXISTS {tables} CASCADE"))
         connection.execute(text("DROP FUNCTION IF EXISTS visteer_append_only CASCADE"))
     engine.dispose()
@@ -388,6 +389,24 @@ def test_a_stroke_s_name_is_not_taken_for_another_raster(store: EditStore, make_
     assert store.append("a.png", make_edit(2), based_on=1, stroke="s2") == 2  # the conflict took no name
 
 
+def test_a_verdict_that_is_sent_twice_is_stored_once(store: EditStore, make_edit: MakeEdit) -> None:
+    for _ in range(2):
+        assert store.judge("a.png", Verdict("nothing", "Eve", "plain-1"), make_edit(2)) == 1
+    assert len(store.history("a.png")) == len(store.verdicts("a.png")) == 1
+    for said in (
+        Verdict("nothing", "Ada", "plain-1"),
+        Verdict("nothing", "Eve", "plain-1"),  # said again after somebody else
+        Verdict("nothing", "Eve", "plain-2"),
+        Verdict("nothing", "Eve", "plain-2", "sure"),
+    ):
+        before = len(store.verdicts("a.png"))
+        store.judge("a.png", said)
+        assert len(store.verdicts("a.png")) == before + 1
+    store.append("a.png", make_edit(3))
+    store.judge("a.png", Verdict("nothing", "Eve", "plain-2", "sure"))  # of what is there now
+    assert store.verdicts("a.png")[-1].revision == 2
+
+
 def test_verdicts_come_back_in_order_with_the_revision_they_were_said_of(
     store: EditStore, url: str, make_edit: MakeEdit
 ) -> None:
@@ -410,8 +429,10 @@ def test_verdicts_come_back_in_order_with_the_revision_they_were_said_of(
 
 
 def test_a_failed_verdict_leaves_no_edit(store: EditStore, make_edit: MakeEdit) -> None:
-    with pytest.raises(AttributeError):
-        store.judge("a.png", None, make_edit())  # type: ignore[arg-type]
+    verdict = Verdict("nothing", "Ada")
+    object.__setattr__(verdict, "comment", object())  # no database can hold it
+    with pytest.raises(StoreFailure):
+        store.judge("a.png", verdict, make_edit())
     assert store.count() == 0
     assert store.verdicts("a.png") == ()
 

@@ -3,6 +3,8 @@ import type { Mask } from "./mask";
 import { paintCell, type Paint } from "./paint";
 import { SavedTiles, TILE } from "./tiles";
 
+const FULL = 255;
+
 /** A round brush: radius in cells, and how much of the radius is a soft edge (0: none, 1: all). */
 export interface Brush {
   readonly radius: number;
@@ -40,9 +42,10 @@ export class Stroke {
       Math.max(from.x, x) + radius,
       Math.max(from.y, y) + radius,
     );
+    const outer = outerEdge(radius, brush.softness) ** 2;
     return this.lay(box, (cellX, cellY) => {
-      const distance = distanceToLine(cellX + 0.5, cellY + 0.5, from.x, from.y, x, y);
-      return brushCoverage(distance, radius, brush.softness);
+      const squared = squaredDistanceToLine(cellX + 0.5, cellY + 0.5, from.x, from.y, x, y);
+      return squared >= outer ? 0 : brushCoverage(Math.sqrt(squared), radius, brush.softness);
     });
   }
 
@@ -62,8 +65,9 @@ export class Stroke {
         const bottom = Math.min(box.bottom, top + TILE);
         for (let y = Math.max(box.top, top); y < bottom; y++)
           for (let x = Math.max(box.left, left); x < right; x++) {
-            const wanted = coverageAt(x, y);
             const inCoverage = (y - top) * TILE + x - left;
+            if (covered[inCoverage] === FULL) continue;
+            const wanted = coverageAt(x, y);
             if (wanted <= covered[inCoverage]!) continue;
             covered[inCoverage] = wanted;
             const inTile = (y - top) * tileWidth + x - left;
@@ -96,16 +100,20 @@ export class Stroke {
 /** 0 to 255: full within the hard part, falling as a smooth step to 0 at the radius. The edge is never under a cell. */
 export function brushCoverage(distance: number, radius: number, softness: number): number {
   const edge = Math.max(1, radius * softness);
-  const outer = softness > 0 ? radius : radius + 0.5;
+  const outer = outerEdge(radius, softness);
   if (distance >= outer) return 0;
   const t = Math.min(1, (outer - distance) / edge);
   return Math.round(255 * t * t * (3 - 2 * t));
 }
 
-function distanceToLine(x: number, y: number, ax: number, ay: number, bx: number, by: number): number {
+function outerEdge(radius: number, softness: number): number {
+  return softness > 0 ? radius : radius + 0.5;
+}
+
+function squaredDistanceToLine(x: number, y: number, ax: number, ay: number, bx: number, by: number): number {
   const dx = bx - ax;
   const dy = by - ay;
   const length = dx * dx + dy * dy;
   const t = length === 0 ? 0 : Math.min(1, Math.max(0, ((x - ax) * dx + (y - ay) * dy) / length));
-  return Math.hypot(x - ax - t * dx, y - ay - t * dy);
+  return (x - ax - t * dx) ** 2 + (y - ay - t * dy) ** 2;
 }

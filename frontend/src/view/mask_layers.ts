@@ -7,10 +7,14 @@ const KINDS: readonly Kind[] = ["relevant", "irrelevant"];
 /** Device pixels a cell. */
 const SQUARES_FROM = 20;
 const ROWS_AT_ONCE = 256;
+/** Cells on a side of the blocks of which is known whether they have a kind at all. */
+const BLOCK = 256;
 
 /** The mask as two coloured layers at picture resolution; only what changed is painted again. */
 export class MaskLayers {
   private readonly layers: Record<Kind, HTMLCanvasElement>;
+  /** Blocks that may have cells of a kind; one that lost them all stays. */
+  private readonly filled: Record<Kind, Set<number>> = { relevant: new Set(), irrelevant: new Set() };
 
   constructor(private readonly mask: Mask) {
     this.layers = { relevant: layerOf(mask), irrelevant: layerOf(mask) };
@@ -23,7 +27,9 @@ export class MaskLayers {
       for (const kind of KINDS) {
         const context = this.layers[kind].getContext("2d")!;
         const pixels = context.createImageData(part.right - part.left, part.bottom - part.top);
-        tintPixels(this.mask, part, kind, pixels.data);
+        const any = tintPixels(this.mask, part, kind, pixels.data);
+        if (any) for (const block of blocksOf(part)) this.filled[kind].add(block);
+        else if (!this.has(kind, part)) continue;
         context.putImageData(pixels, part.left, part.top);
       }
     }
@@ -54,6 +60,7 @@ export class MaskLayers {
       (part.right - part.left) * scale, (part.bottom - part.top) * scale,
     ] as const;
     for (const kind of KINDS) {
+      if (!this.has(kind, part)) continue;
       work.save();
       work.beginPath();
       work.rect(clip.left, clip.top, width, height);
@@ -72,6 +79,17 @@ export class MaskLayers {
     }
     context.globalAlpha = 1;
   }
+
+  private has(kind: Kind, box: Box): boolean {
+    return this.filled[kind].size > 0 && blocksOf(box).some((block) => this.filled[kind].has(block));
+  }
+}
+
+function blocksOf(box: Box): number[] {
+  const blocks: number[] = [];
+  for (let row = Math.floor(box.top / BLOCK); row * BLOCK < box.bottom; row++)
+    for (let column = Math.floor(box.left / BLOCK); column * BLOCK < box.right; column++) blocks.push(row * 4096 + column);
+  return blocks;
 }
 
 function layerOf(mask: Mask): HTMLCanvasElement {

@@ -16,8 +16,8 @@ export interface Window {
 /**
  * The picture with the heat map and the mask over it. Knows how to draw them, zoom and pan; knows nothing of tools.
  *
- * Two canvases lie on each other: the picture, which changes with the view alone, and the layers, of which a stroke
- * repaints only the part that it touched.
+ * Three canvases lie on each other: the picture and the heat map, which change with the view alone, and the layers, of
+ * which a stroke repaints only the part that it touched.
  */
 export class Stage {
   readonly element: HTMLDivElement;
@@ -26,6 +26,7 @@ export class Stage {
   screen: Size = { width: 1, height: 1 };
   onView: (view: Viewport) => void = () => undefined;
   private readonly pictureCanvas = document.createElement("canvas");
+  private readonly heatCanvas = document.createElement("canvas");
   private readonly layerCanvas = document.createElement("canvas");
   private readonly scratch = document.createElement("canvas");
   private picture: CanvasImageSource | null = null;
@@ -37,6 +38,7 @@ export class Stage {
   private maskOpacity = 1;
   private fitted = true;
   private dirty: Box = NOTHING;
+  private changedCells: Box = NOTHING;
   private pictureDirty = false;
   private frame = 0;
   private readonly observer: ResizeObserver;
@@ -46,7 +48,7 @@ export class Stage {
     this.element.className = "stage";
     this.draft = document.createElementNS("http://www.w3.org/2000/svg", "svg");
     this.draft.setAttribute("class", "stage-draft");
-    this.element.append(this.pictureCanvas, this.layerCanvas, this.draft);
+    this.element.append(this.pictureCanvas, this.heatCanvas, this.layerCanvas, this.draft);
     this.observer = new ResizeObserver(() => this.resize());
     this.observer.observe(this.element);
   }
@@ -67,6 +69,7 @@ export class Stage {
 
   showMask(mask: Mask | null): void {
     this.layers = mask === null ? null : new MaskLayers(mask);
+    this.changedCells = NOTHING;
     this.repaintAll();
   }
 
@@ -95,7 +98,7 @@ export class Stage {
   /** Cells in `box` have changed. */
   refresh(box: Box): void {
     if (isEmpty(box)) return;
-    this.layers?.update(box);
+    this.changedCells = union(this.changedCells, box);
     const onScreen = boxOnScreen(this.view, box);
     this.dirty = union(this.dirty, {
       left: onScreen.left - 2,
@@ -146,7 +149,7 @@ export class Stage {
     const { clientWidth, clientHeight } = this.element;
     if (clientWidth === 0 || clientHeight === 0) return;
     this.screen = { width: clientWidth, height: clientHeight };
-    for (const canvas of [this.pictureCanvas, this.layerCanvas, this.scratch]) {
+    for (const canvas of [this.pictureCanvas, this.heatCanvas, this.layerCanvas, this.scratch]) {
       canvas.width = Math.round(clientWidth * ratio);
       canvas.height = Math.round(clientHeight * ratio);
     }
@@ -171,7 +174,12 @@ export class Stage {
     const ratio = this.layerCanvas.width / this.screen.width;
     const place = boxOnScreen(this.view, { left: 0, top: 0, right: this.size.width, bottom: this.size.height });
     const onDevice = scaled(place, ratio);
-    if (this.pictureDirty) this.paintPicture(onDevice);
+    if (this.pictureDirty) {
+      this.paintPicture(onDevice);
+      this.paintHeat(onDevice);
+    }
+    if (!isEmpty(this.changedCells)) this.layers?.update(this.changedCells);
+    this.changedCells = NOTHING;
     const clip = {
       left: Math.max(0, Math.floor(this.dirty.left * ratio)),
       top: Math.max(0, Math.floor(this.dirty.top * ratio)),
@@ -186,16 +194,20 @@ export class Stage {
     context.rect(clip.left, clip.top, clip.right - clip.left, clip.bottom - clip.top);
     context.clip();
     context.clearRect(clip.left, clip.top, clip.right - clip.left, clip.bottom - clip.top);
-    if (this.heat !== null && this.heatOpacity > 0) {
-      context.globalAlpha = this.heatOpacity;
-      context.imageSmoothingQuality = "high";
-      context.drawImage(this.heat, onDevice.left, onDevice.top, onDevice.right - onDevice.left, onDevice.bottom - onDevice.top);
-      context.globalAlpha = 1;
-    }
     if (this.preview !== null)
       context.drawImage(this.preview, onDevice.left, onDevice.top, onDevice.right - onDevice.left, onDevice.bottom - onDevice.top);
     if (this.maskOpacity > 0) this.layers?.draw(context, this.scratch, clip, onDevice, this.maskOpacity);
     context.restore();
+  }
+
+  private paintHeat(place: Box): void {
+    const context = this.heatCanvas.getContext("2d")!;
+    context.clearRect(0, 0, this.heatCanvas.width, this.heatCanvas.height);
+    if (this.heat === null || this.heatOpacity === 0) return;
+    context.globalAlpha = this.heatOpacity;
+    context.imageSmoothingQuality = "high";
+    context.drawImage(this.heat, place.left, place.top, place.right - place.left, place.bottom - place.top);
+    context.globalAlpha = 1;
   }
 
   private paintPicture(place: Box): void {

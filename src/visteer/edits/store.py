@@ -249,6 +249,9 @@ class EditStore:
     def judge(self, image_id: str, verdict: Verdict, edit: MapEdit | None = None) -> int:
         """Store a verdict on an image, after `edit` as its next revision where one is given: both or neither.
 
+        A verdict that says what its author has just said, with nothing new on the image since, is not stored again, so
+        that one whose answer was lost may safely be sent twice.
+
         Returns:
             The image's latest revision, 0 for none. The verdict is on disk.
 
@@ -258,10 +261,12 @@ class EditStore:
         _check_id(image_id)
         with self._writing() as connection:
             image = _lock_images(connection, [image_id])[image_id]
-            if edit is not None:
-                _append(connection, {image_id: edit})
             newest = select(func.max(edit_revisions.c.revision)).where(edit_revisions.c.image == image)
             revision = connection.execute(newest).scalar() or 0
+            if _is_last_said(connection, image, verdict, revision):
+                return revision
+            if edit is not None:
+                revision = _append(connection, {image_id: edit})[image_id]
             values = {
                 "image": image,
                 "author": verdict.author,
@@ -570,6 +575,20 @@ def _revision_of_stroke(connection: Connection, image: int, stroke: str) -> tupl
     )
     found = connection.execute(query).one_or_none()
     return None if found is None else (found.revision, found.digest)
+
+
+def _is_last_said(connection: Connection, image: int, verdict: Verdict, revision: int) -> bool:
+    """Whether the last verdict on an image says the same of the same revision."""
+    query = _VERDICTS.where(images.c.id == image).order_by(verdicts.c.id.desc()).limit(1)
+    found = connection.execute(query).one_or_none()
+    said = (verdict.kind, verdict.author, verdict.run, verdict.comment, revision)
+    return found is not None and said == (
+        found.verdict,
+        found.author,
+        found.run,
+        found.comment,
+        found.revision,
+    )
 
 
 def _to_verdict(row: Row[Any]) -> Verdict:
