@@ -4,6 +4,9 @@ import { IRRELEVANT_RGB, tintPixels } from "../raster/tint";
 
 type Kind = "relevant" | "irrelevant";
 const KINDS: readonly Kind[] = ["relevant", "irrelevant"];
+/** How much of the tint and of the hatching is seen. Irrelevant is often nearly everything, and must not hide the picture. */
+const TINT: Record<Kind, number> = { relevant: 0.42, irrelevant: 0.2 };
+const HATCHING: Record<Kind, number> = { relevant: 1, irrelevant: 0.75 };
 /** Device pixels a cell. */
 const SQUARES_FROM = 20;
 const ROWS_AT_ONCE = 256;
@@ -68,13 +71,13 @@ export class MaskLayers {
       work.clearRect(clip.left, clip.top, width, height);
       work.imageSmoothingEnabled = scale < SQUARES_FROM;
       work.drawImage(this.layers[kind], ...rectangle);
-      context.globalAlpha = 0.42 * opacity;
+      context.globalAlpha = TINT[kind] * opacity;
       context.drawImage(scratch, clip.left, clip.top, width, height, clip.left, clip.top, width, height);
       work.globalCompositeOperation = "source-in";
       work.fillStyle = hatching(kind, context);
       work.fillRect(clip.left, clip.top, width, height);
       work.restore();
-      context.globalAlpha = opacity;
+      context.globalAlpha = HATCHING[kind] * opacity;
       context.drawImage(scratch, clip.left, clip.top, width, height, clip.left, clip.top, width, height);
     }
     context.globalAlpha = 1;
@@ -101,13 +104,13 @@ function layerOf(mask: Mask): HTMLCanvasElement {
 
 const patterns = new Map<string, CanvasPattern>();
 
-/** Relevant: fine lines rising to the right. Irrelevant: broad dark and light lines falling to the right. */
+/** Relevant: fine lines rising to the right. Irrelevant: dark and light lines falling to the right, far apart. */
 function hatching(kind: Kind, context: CanvasRenderingContext2D): CanvasPattern {
   const ratio = Math.max(1, Math.round(window.devicePixelRatio || 1));
   const name = `${kind} ${ratio}`;
   const kept = patterns.get(name);
   if (kept !== undefined) return kept;
-  const side = (kind === "relevant" ? 9 : 14) * ratio;
+  const side = (kind === "relevant" ? 9 : 28) * ratio;
   const canvas = document.createElement("canvas");
   canvas.width = canvas.height = side;
   const work = canvas.getContext("2d")!;
@@ -131,8 +134,8 @@ function hatching(kind: Kind, context: CanvasRenderingContext2D): CanvasPattern 
     line(0, 1.8, "rgb(120 255 238 / 0.9)");
     line(2.2, 1.2, "rgb(2 40 36 / 0.5)");
   } else {
-    line(0, 3, `rgb(${IRRELEVANT_RGB.join(" ")} / 0.95)`);
-    line(3, 1.6, "rgb(20 12 4 / 0.75)");
+    line(0, 2, `rgb(${IRRELEVANT_RGB.join(" ")} / 0.95)`);
+    line(2.2, 1.4, "rgb(20 12 4 / 0.75)");
   }
   const pattern = context.createPattern(canvas, "repeat")!;
   patterns.set(name, pattern);
