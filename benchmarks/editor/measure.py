@@ -5,8 +5,8 @@ made-up pictures:
 
 - frame: from the pointer's event to the start of the next frame, while a brush is dragged over a picture of
   4096 x 4096; on an empty drawing, and after 500 strokes. The browser's own limit of 60 frames a second is off.
-- next: from the key to the frame in which the next image, its drawing and its map are there; a step every 0.3 s. An image
-  whose map is zero everywhere has none to show and is not counted.
+- next: from the key to the frame in which the next image, its drawing and its map are there; a step every 0.3 s. An
+  image whose map is zero everywhere has none to show and is not counted.
 - save: a PUT of a drawing until it is answered, which means that it is on disk; from a client on the same machine.
 - memory: of the page (live JavaScript objects) and of all of Chromium (PSS), over 500 images.
 

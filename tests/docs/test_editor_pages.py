@@ -32,5 +32,5 @@ def test_every_screen_is_among_the_pictures():
 def test_every_picture_is_there_and_shown():
     page = (ROOT / "docs" / "editor.md").read_text(encoding="utf-8")
     for name in pages():
-        assert (ROOT / "docs" / "images" / f"editor-{name}.png").exists()
-        assert f"images/editor-{name}.png" in page
+        assert (ROOT / "docs" / "images" / f"editor-{name}.jpg").exists()
+        assert f"images/editor-{name}.jpg" in page
