@@ -7,8 +7,9 @@ import re
 import numpy as np
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.e2e.conftest import draw, latest, open_image, wait_stored
+from tests.e2e.conftest import draw, latest, open_image, wait_for, wait_stored
 from tests.server.process import running
+from visteer.edits.map_edit import MapEdit
 from visteer.server.routes.page import STATIC
 from visteer.server.sessions import SECRET_FILE
 from visteer.study import Study
@@ -136,3 +137,57 @@ def share_painted(cells: np.ndarray, *, left: bool) -> float:
     """How much of one half of the image is painted."""
     half = cells.shape[1] // 2
     return float((cells[:, :half] if left else cells[:, half:]).mean())
+
+
+def test_another_image_opened_under_the_pen_takes_nothing_of_the_stroke(browser: Browser, study: Study):
+    with running(STATIC, study.folder) as (_, url), browser.new_context() as context:
+        page = context.new_page()
+        open_image(page, url)
+        draw(page, (0.3, 0.3), (0.6, 0.6), release=False)
+        page.keyboard.press("d")
+        page.wait_for_function("!location.hash.endsWith('/0')")
+        page.wait_for_selector('.editor-stage[aria-busy="false"]')
+        page.mouse.move(500, 500, steps=8)
+        page.mouse.up()
+        assert wait_stored(page, study, 0, 1).has_relevant
+        page.wait_for_timeout(1500)
+        with study.open_edits() as store:
+            assert store.image_ids() == (study.samples[0].id,)
+
+
+def test_what_is_undone_in_mid_stroke_is_gone_on_the_server_too(browser: Browser, study: Study):
+    with running(STATIC, study.folder) as (_, url), browser.new_context() as context:
+        page = context.new_page()
+        open_image(page, url)
+        draw(page, (0.3, 0.3), (0.6, 0.6), release=False)
+        page.wait_for_timeout(400)
+        page.mouse.move(500, 400, steps=8)
+        page.keyboard.press("Control+z")
+        page.mouse.move(700, 300, steps=8)
+        page.mouse.up()
+        page.locator(".save-status .is-good").wait_for()
+        history = wait_for(page, study, 0, lambda history: bool(history) and not history[-1].has_relevant)
+        assert history
+        assert not history[-1].has_relevant
+
+
+def test_theirs_is_not_taken_before_it_can_be_shown(browser: Browser, study: Study):
+    with running(STATIC, study.folder) as (_, url), browser.new_context() as context:
+        page = context.new_page()
+        open_image(page, url)
+        name = study.samples[0].id
+        with study.open_edits() as store:
+            store.append(name, MapEdit([[1.0]], [[1.0]], author="Eve"))
+        draw(page, (0.3, 0.3), (0.6, 0.6))
+        theirs = page.get_by_role("button", name="Take theirs")
+        theirs.wait_for()
+        page.route("**/api/images/0/edit*", lambda route: route.abort())
+        theirs.click()
+        page.wait_for_timeout(500)
+        expect(theirs).to_be_visible()
+        page.unroute("**/api/images/0/edit*")
+        theirs.click()
+        expect(theirs).to_have_count(0)
+        page.wait_for_timeout(1500)
+        with study.open_edits() as store:
+            assert [edit.author for edit in store.history(name)] == ["Eve"]

@@ -152,7 +152,9 @@ def test_what_the_list_lacks_is_made_while_it_is_open(
         page.goto(url)
         expect(page.locator(".jobs-line")).to_contain_text("Making maps and predictions")
         expect(page.locator(".is-note")).to_have_text("24 images have no prediction yet.")
-        expect(page.locator(".jobs-line")).to_have_count(0, timeout=120_000)
+        expect(page.locator(".jobs-line")).to_have_text("Show the new predictions", timeout=120_000)
+        page.get_by_role("button", name="Show the new predictions").click()
+        expect(page.locator(".jobs-line")).to_have_count(0)
         expect(page.locator(".is-note")).to_have_count(0)
     assert sorted(path.name for path in (study.folder / "maps").iterdir()) == [
         f"steered-2-{split}.npz" for split in ("test", "train", "val")

@@ -9,6 +9,7 @@ import pytest
 
 from tests.server.serving import WRITE, edit_bytes, keys_of, put, say
 from visteer.edits.map_edit import MapEdit
+from visteer.edits.store import StoreFailure
 from visteer.server.messages import MAX_COMMENT
 from visteer.server.misalignment import edit_misalignment, guessed_misalignment
 from visteer.study import Study, explain_run
@@ -209,3 +210,19 @@ def test_a_lone_surrogate_is_refused(client):
     headers = {**WRITE, "Content-Type": "application/json"}
     assert client.post("/api/images/0/verdict", content=content, headers=headers).status_code == 422
     assert say(client, 0, "skip", run="no-9").status_code == 404
+
+
+def test_a_store_that_fails_for_a_moment_leaves_no_wrong_figure(client, key, row, study, monkeypatch):
+    client.get("/api/images")
+    put(client, key, 0)
+    store = client.app.state.editor.store
+    monkeypatch.setattr(store, "latest", lambda ids: (_ for _ in ()).throw(StoreFailure("busy")))
+    assert client.get(f"/api/images/{key}").status_code == 503
+    monkeypatch.undo()
+    item = client.get(f"/api/images/{key}").json()
+    target = np.zeros((6, 8))
+    target[:3] = 1
+    maps = explain_run(study, "plain-1", "test").maps
+    value = edit_misalignment(maps[row], MapEdit(target, np.ones((6, 8)), author="Ada"))
+    assert item["misalignment"] == pytest.approx(value, abs=1e-5)
+    assert item["state"] == "edited"

@@ -3,6 +3,8 @@ import type { Save } from "../api/server";
 import type { Journal, JournalEntry, Packed } from "./journal";
 import { isUnsaved, latest, startSaving, step, type Saving, type SavingEffect, type SavingEvent } from "./saving";
 
+const CANNOT_PACK = "The drawing cannot be saved: the browser has no memory left. Close other tabs, then draw on.";
+
 /** What a saver needs from the world; tests give their own. */
 export interface World {
   readonly journal: Journal;
@@ -29,6 +31,8 @@ export class ImageSaver {
   private chain: Promise<void> = Promise.resolve();
   private taken = 0;
   private packing = 0;
+  /** The newest state could not be packed: it is in this tab alone. */
+  private unpacked = false;
 
   constructor(
     private readonly world: World,
@@ -56,7 +60,7 @@ export class ImageSaver {
   }
 
   get unsaved(): boolean {
-    return isUnsaved(this.saving) || this.packing > 0;
+    return isUnsaved(this.saving) || this.packing > 0 || this.unpacked;
   }
 
   /** The newest state that the server has not acknowledged. */
@@ -88,9 +92,14 @@ export class ImageSaver {
         const packed = { stroke: this.world.newStroke(), bytes: await bytes, comment };
         // A newer state is behind this one: it holds everything that this one does.
         if (turn !== this.taken && this.packing > 3) return;
+        this.unpacked = false;
         this.packed.set(packed.stroke, packed);
         this.act({ type: "drawn", stroke: packed.stroke });
         await this.write();
+      } catch (error) {
+        this.unpacked = true;
+        this.journalled = false;
+        throw error;
       } finally {
         this.packing--;
         this.tell();
@@ -122,8 +131,8 @@ export class ImageSaver {
       const look = () => {
         const { phase, detail } = this.saving;
         if (!this.unsaved) done();
-        else if (phase === "sending" || phase === "settling") return;
-        else failed(new Failure(phase === "conflict" ? "conflict" : "network", detail));
+        else if (phase === "sending" || phase === "settling" || this.packing > 0) return;
+        else failed(new Failure(phase === "conflict" ? "conflict" : "network", detail || CANNOT_PACK));
         leave();
       };
       const leave = this.subscribe(look);

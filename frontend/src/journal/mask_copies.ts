@@ -12,9 +12,10 @@ export type PackingOrder =
     }
   | { readonly drawing: number; readonly close: true };
 
+/** `packed` is null where the worker could not. */
 export interface PackingAnswer {
   readonly ticket: number;
-  readonly packed: Uint8Array<ArrayBuffer>;
+  readonly packed: Uint8Array<ArrayBuffer> | null;
 }
 
 /** The worker's side: copies of the drawings, brought up to date by each order. */

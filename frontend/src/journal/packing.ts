@@ -12,6 +12,7 @@ export async function unpackMask(packed: Uint8Array<ArrayBuffer>): Promise<Mask>
 /** Packs the states of one drawing, away from the drawing thread where the browser can: only what changed goes there. */
 export class MaskPacker {
   private readonly drawing = ++drawings;
+  private closed = false;
 
   constructor(
     private readonly mask: Mask,
@@ -20,21 +21,23 @@ export class MaskPacker {
 
   /** The mask as it is at this moment. */
   pack(): Promise<Uint8Array<ArrayBuffer>> {
-    const boxes = this.changed.take();
-    const packer = worker();
+    const packer = this.closed ? null : worker();
     if (packer === null) return gzip(encodeMask(this.mask));
+    const boxes = this.changed.take();
     const changes = boxes.map((box) => ({ box, cells: cellsOf(this.mask, box) }));
     const { width, height } = this.mask;
     const order: PackingOrder = { drawing: this.drawing, ticket: ++tickets, width, height, changes };
-    return new Promise((done) => {
+    return new Promise((done, failed) => {
       // Should the worker fail, the mask is packed as it is then, which holds everything drawn so far.
-      open.set(order.ticket, { done, here: () => gzip(encodeMask(this.mask)) });
+      const here = async () => gzip(encodeMask(this.mask));
+      open.set(order.ticket, { done, here: () => void here().then(done, failed) });
       packer.postMessage(order, changes.flatMap(({ cells }) => [cells.target.buffer, cells.weight.buffer]));
     });
   }
 
-  /** Nothing will be packed any more. */
+  /** Let the worker's copy go. What is still packed afterwards is packed here. */
   close(): void {
+    this.closed = true;
     started?.postMessage({ drawing: this.drawing, close: true } satisfies PackingOrder);
   }
 }
@@ -44,7 +47,7 @@ let tickets = 0;
 let started: Worker | null | undefined;
 const open = new Map<
   number,
-  { done: (packed: Uint8Array<ArrayBuffer>) => void; here: () => Promise<Uint8Array<ArrayBuffer>> }
+  { done: (packed: Uint8Array<ArrayBuffer>) => void; here: () => void }
 >();
 
 function worker(): Worker | null {
@@ -52,14 +55,18 @@ function worker(): Worker | null {
   if (typeof Worker === "undefined") return (started = null);
   started = new Worker(new URL("./packing_worker.ts", import.meta.url), { type: "module" });
   started.onmessage = (event: MessageEvent<PackingAnswer>) => {
-    open.get(event.data.ticket)?.done(event.data.packed);
-    open.delete(event.data.ticket);
+    const { ticket, packed } = event.data;
+    const waiting = open.get(ticket);
+    open.delete(ticket);
+    if (packed === null) waiting?.here();
+    else waiting?.done(packed);
   };
   // A worker that does not start must not cost a stroke: pack here instead.
   started.onerror = () => {
     started = null;
-    for (const { done, here } of open.values()) void here().then(done);
+    const waiting = [...open.values()];
     open.clear();
+    for (const { here } of waiting) here();
   };
   return started;
 }

@@ -5,8 +5,14 @@ import { MaskCopies, type PackingAnswer, type PackingOrder } from "./mask_copies
 const copies = new MaskCopies();
 
 self.onmessage = async (event: MessageEvent<PackingOrder>) => {
-  const mask = copies.follow(event.data);
-  if (mask === null || "close" in event.data) return;
-  const packed = await gzip(encodeMask(mask));
-  self.postMessage({ ticket: event.data.ticket, packed } satisfies PackingAnswer, { transfer: [packed.buffer] });
+  const order = event.data;
+  if ("close" in order) return void copies.follow(order);
+  const answer = (packed: PackingAnswer["packed"]) =>
+    self.postMessage({ ticket: order.ticket, packed } satisfies PackingAnswer, { transfer: packed === null ? [] : [packed.buffer] });
+  try {
+    answer(await gzip(encodeMask(copies.follow(order)!)));
+  } catch {
+    // As when there is no memory: the page packs it.
+    answer(null);
+  }
 };

@@ -215,7 +215,14 @@ export class PointerInput {
     }
   }
 
-  private endStroke(): void {
+  /** Forget a stroke that was finished elsewhere, as when another image is opened under the pen. */
+  dropStroke(): void {
+    this.stroke = null;
+    this.filled = null;
+  }
+
+  /** Finish the stroke in progress: something else changes the drawing. */
+  endStroke(): void {
     if (this.stroke === null) return;
     this.stroke = null;
     this.filled = null;

@@ -100,11 +100,12 @@ export class Stage {
     if (isEmpty(box)) return;
     this.changedCells = union(this.changedCells, box);
     const onScreen = boxOnScreen(this.view, box);
+    const edge = 2 + this.view.scale; // a smoothed cell colours half of the next one
     this.dirty = union(this.dirty, {
-      left: onScreen.left - 2,
-      top: onScreen.top - 2,
-      right: onScreen.right + 2,
-      bottom: onScreen.bottom + 2,
+      left: onScreen.left - edge,
+      top: onScreen.top - edge,
+      right: onScreen.right + edge,
+      bottom: onScreen.bottom + edge,
     });
     this.ask();
   }

@@ -92,6 +92,17 @@ describe("ImageSaver", () => {
     expect((await unpackMask(saver.newest!.bytes)).weight[0]).toBe(1);
   });
 
+  it("counts what could not be packed as unsaved, and is mended by the next state", async () => {
+    const saver = new ImageSaver(worldOf("a"), 5, 0);
+    await expect(saver.keep(Promise.reject(new Error("no memory")), "")).rejects.toThrow("no memory");
+    expect([saver.unsaved, saver.journalled]).toEqual([true, false]);
+    await expect(saver.settled()).rejects.toThrow("cannot be saved");
+    await saver.keep(packed(7), "");
+    await saver.settled();
+    expect([saver.unsaved, saver.journalled]).toEqual([false, true]);
+    expect(await onServer()).toEqual([7]);
+  });
+
   it("stores nothing twice when the answer is lost", async () => {
     const saver = new ImageSaver(worldOf("a"), 5, 0);
     server.down = "after storing";

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from visteer.edits.map_edit import MapEdit, resample_edit
+from visteer.edits.store import RevisionNote
 
 ConsensusMethod = Literal["mean", "vote"]
 SOURCE = "consensus"
@@ -21,15 +22,18 @@ _START = 0.9
 Floats = NDArray[np.float64]
 
 
-def latest_by_author(history: Iterable[MapEdit]) -> list[MapEdit]:
-    """The latest edit of each author, by author; a consensus is nobody's own opinion and does not count.
+AuthoredT = TypeVar("AuthoredT", MapEdit, RevisionNote)
+
+
+def latest_by_author(history: Iterable[AuthoredT]) -> list[AuthoredT]:
+    """The latest revision of each author, by author; a consensus is nobody's own opinion and does not count.
 
     Example:
         >>> edits = [MapEdit([[1]], [[1]], author="Eve", revision=1), MapEdit([[0]], [[1]], author="Eve", revision=2)]
         >>> [edit.revision for edit in latest_by_author(edits)]
         [2]
     """
-    latest: dict[str, MapEdit] = {}
+    latest: dict[str, AuthoredT] = {}
     for edit in history:
         if edit.source != SOURCE and edit.revision >= (
             latest[edit.author].revision if edit.author in latest else 0

@@ -22,6 +22,7 @@ from visteer.server.sessions import Sessions, session_secret
 from visteer.study import Study
 
 _LOG = logging.getLogger(__name__)
+_WARMING_SECONDS = 2
 
 
 def create_app(
@@ -60,8 +61,9 @@ def create_app(
         warming = Thread(target=editor.warm, daemon=True)
         warming.start()
         yield
-        warming.join()
-        editor.close()
+        editor.jobs.close()
+        warming.join(_WARMING_SECONDS)
+        editor.store.close()
 
     app = FastAPI(
         title="Visteer editor",

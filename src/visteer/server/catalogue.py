@@ -21,7 +21,7 @@ from visteer.study import Study
 
 SPLITS: tuple[Split, ...] = get_args(Split)
 MISALIGNED_FROM = 0.5
-_EDITS_AT_ONCE = 32
+_EDITS_AT_ONCE = 4
 _RUNS_KEPT = 2
 # Rows that are looked at again: in PostgreSQL a row may become visible after one with a higher number.
 _OVERLAP = 64
@@ -70,6 +70,7 @@ class Catalogue:
         self._verdicts: dict[str | None, NDArray[np.int8]] = {}
         self._runs: dict[str | None, _RunColumns] = {}
         self._edit_row = self._verdict_row = 0
+        self._unmeasured: set[int] = set()
 
     def page(
         self,
@@ -128,17 +129,19 @@ class Catalogue:
         )
 
     def _take_in(self) -> None:
-        """Read what was stored since the last look."""
-        changed = set()
-        for note in self._store.revision_notes(max(0, self._edit_row - _OVERLAP)):
+        """Read what was stored since the last look. Where the store fails, all of it is taken in the next time."""
+        revisions = self._store.revision_notes(max(0, self._edit_row - _OVERLAP))
+        said_since = self._store.verdict_notes(max(0, self._verdict_row - _OVERLAP))
+        touched = set()
+        for note in revisions:
             self._edit_row = max(self._edit_row, note.row)
             key = self._keys.get(note.image_id)
             if key is not None and note.revision > self._revisions[key]:
                 self._revisions[key] = note.revision
                 self._authors[key] = self._code(note.author)
-                changed.add(key)
-        touched = set(changed)
-        for said in self._store.verdict_notes(max(0, self._verdict_row - _OVERLAP)):
+                touched.add(key)
+                self._unmeasured.add(key)
+        for said in said_since:
             self._verdict_row = max(self._verdict_row, said.row)
             key = self._keys.get(said.image_id)
             if key is None:
@@ -156,8 +159,9 @@ class Catalogue:
             touched.add(key)
         for key in touched:
             self._states[key] = self._state(key)
-        if changed and self._runs:
-            self._measure_edits(list(self._runs.values()), sorted(changed))
+        if self._unmeasured and self._runs:
+            self._measure_edits(list(self._runs.values()), sorted(self._unmeasured))
+        self._unmeasured.clear()
 
     def _state(self, key: int) -> int:
         """The place in `STATES` of an image, by the latest act on it."""
@@ -174,15 +178,20 @@ class Catalogue:
         return self._author_names.index(author)
 
     def _run_columns(self, run: str | None) -> _RunColumns:
-        """The figures of `run`, made anew where `visteer explain` wrote its maps anew."""
+        """The figures of `run`, made anew for each split whose maps were written anew."""
         stamps = {} if run is None else {split: self._maps.stamp(run, split) for split in SPLITS}
         known = self._runs.get(run)
         if known is None or known.stamps != stamps:
-            known = _RunColumns(run, stamps, len(self._labels))
-            for split, stamp in stamps.items():
-                if run is not None and stamp is not None:
+            before = {} if known is None else known.stamps
+            known = known or _RunColumns(run, len(self._labels))
+            known.stamps = {}  # not known again before all is measured
+            for split in [split for split, stamp in stamps.items() if stamp != before.get(split)]:
+                keys = np.flatnonzero(self._splits == SPLITS.index(split))
+                known.forget(keys)
+                if run is not None:
                     self._fill(known, run, split)
-            self._measure_edits([known], np.flatnonzero(self._revisions > 0).tolist())
+                self._measure_edits([known], keys[self._revisions[keys] > 0].tolist())
+            known.stamps = stamps
             self._runs.pop(run, None)
             while len(self._runs) >= _RUNS_KEPT:
                 del self._runs[next(iter(self._runs))]
@@ -253,14 +262,21 @@ class Catalogue:
 class _RunColumns:
     """Figures of all images under one run; `stamps` of the files that they come from."""
 
-    def __init__(self, run: str | None, stamps: dict[Split, Stamp | None], count: int) -> None:
+    def __init__(self, run: str | None, count: int) -> None:
         self.run = run
-        self.stamps = stamps
+        self.stamps: dict[Split, Stamp | None] = {}
         self.predicted = np.full(count, -1, np.int64)
         self.confidence = np.full(count, np.nan, np.float32)
         self.guessed = np.full(count, np.nan, np.float32)
         self.misalignment = np.full(count, np.nan, np.float32)
         self.by_edit = np.zeros(count, bool)
+
+    def forget(self, keys: NDArray[np.int64]) -> None:
+        """Know nothing of the images `keys`."""
+        self.predicted[keys] = -1
+        self.by_edit[keys] = False
+        for figures in (self.confidence, self.guessed, self.misalignment):
+            figures[keys] = np.nan
 
 
 def _number(value: np.float32) -> float | None:

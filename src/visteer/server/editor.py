@@ -115,11 +115,6 @@ class Editor:
             self.jobs.want(run)
             self.catalogue.page(run, Filters(), limit=1)
 
-    def close(self) -> None:
-        """Stop the jobs and close the store."""
-        self.jobs.close()
-        self.store.close()
-
     def sample(self, key: int) -> StudySample:
         """The image `key`, or 404."""
         count = len(self.study.samples)

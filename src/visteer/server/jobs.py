@@ -14,7 +14,7 @@ from visteer.server.maps import Maps
 from visteer.server.messages import JobState
 from visteer.study import Study
 
-_STOP_SECONDS = 10
+_STOP_SECONDS = 3
 
 
 @dataclass(frozen=True)
@@ -92,23 +92,11 @@ class MapJobs:
                 job = self._next()
                 if self._closed or job is None:
                     return
-                command = [
-                    sys.executable,
-                    "-m",
-                    "visteer.server.map_worker",
-                    str(self._study.folder.resolve()),
-                    job.run,
-                    job.split,
-                ]
-                process = subprocess.Popen(
-                    command,
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.STDOUT,
-                    text=True,
-                    encoding="utf-8",
-                    errors="replace",
-                )
+                try:
+                    process = self._start(job)
+                except OSError as error:
+                    self._put(replace(job, state="failed", detail=f"no process can be started: {error}"))
+                    continue
                 self._process = process
                 self._put(replace(job, state="running"))
             with process:
@@ -120,6 +108,20 @@ class MapJobs:
                     self._put(replace(latest, state="failed", detail=said or "the process was killed"))
                 else:
                     self._put(replace(latest, state="done"))
+
+    def _start(self, job: MapJob) -> subprocess.Popen[str]:
+        # -P: no module in the user's folder is taken for one of Python's. Its own session: Ctrl-C does not reach it.
+        worker = [sys.executable, "-P", "-m", "visteer.server.map_worker"]
+        return subprocess.Popen(
+            [*worker, str(self._study.folder.resolve()), job.run, job.split],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            start_new_session=True,
+        )
 
     def _next(self) -> MapJob | None:
         return next((job for job in self._jobs.values() if job.state == "waiting"), None)

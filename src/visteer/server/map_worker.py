@@ -13,11 +13,10 @@ import time
 from contextlib import suppress
 from pathlib import Path
 from threading import Thread
-from typing import cast
 
-from visteer.data.sample import Split
 from visteer.errors import VisteerError
 from visteer.study import Study, explain_run, save_explanation
+from visteer.study.study import SPLITS
 
 _NICENESS = 10
 _MERCY_SECONDS = 5
@@ -30,8 +29,9 @@ def main(folder: str, run: str, split: str) -> int:
         with suppress(OSError):
             os.nice(_NICENESS)
     try:
+        wanted = next(name for name in SPLITS if name == split)
         study = Study(Path(folder))
-        save_explanation(study, explain_run(study, run, cast(Split, split), instability=True, progress=_say))
+        save_explanation(study, explain_run(study, run, wanted, instability=True, progress=_say))
     except (VisteerError, OSError) as error:
         sys.stdout.write(f"{error}\n")
         return 1

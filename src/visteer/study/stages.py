@@ -245,7 +245,7 @@ def explain_run(
     """
     own = own_map_method(study, run)
     method = method or own
-    data, model, device = study.dataset(split), load_run(study, run), _device()
+    data, model, device = study.dataset(split, edits=False), load_run(study, run), _device()
     layer = run_config(study, run).target_layer if method in CHANNEL_WEIGHTS else None
     model.to(device)
     maps, dead, probabilities, moved = [], [], [], []

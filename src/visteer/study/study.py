@@ -186,8 +186,8 @@ class Study:
         """The near-duplicate groups of the images of `split`, in the order of `ids`."""
         return np.array([s.group for s in self.samples if s.split == split], dtype=np.int64)
 
-    def dataset(self, split: Split) -> SteeringDataset:
-        """The decoded images of `split` with their labels and latest edits.
+    def dataset(self, split: Split, *, edits: bool = True) -> SteeringDataset:
+        """The decoded images of `split` with their labels and, unless `edits` is false, their latest edits.
 
         Raises:
             VisteerError: the split is empty.
@@ -198,10 +198,12 @@ class Study:
         if not chosen:
             raise VisteerError(f"{self.folder}: the split {split!r} has no image")
         ids = [s.id for s in chosen]
-        with self.open_edits() as store:
-            edits = {name: self.as_meant(edit) for name, edit in store.latest(ids).items()}
+        latest: dict[str, MapEdit] = {}
+        if edits:
+            with self.open_edits() as store:
+                latest = {name: self.as_meant(edit) for name, edit in store.latest(ids).items()}
         images = ImageRows(cache.images, np.array([row_of[name] for name in ids]))
-        return SteeringDataset(images, [s.label for s in chosen], self.class_names, ids, edits)
+        return SteeringDataset(images, [s.label for s in chosen], self.class_names, ids, latest)
 
     def as_meant(self, edit: MapEdit) -> MapEdit:
         """The edit with what nobody painted taken as this study takes it; the stored one stays as it was drawn.

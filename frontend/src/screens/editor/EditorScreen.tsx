@@ -137,7 +137,11 @@ export function EditorScreen({ imageKey, showHelp }: { imageKey: number; showHel
         setOtherTab(true);
         if (image.saver !== null && !image.saver.unsaved)
           image.takeFromServer().then(
-            () => (image.drawing && stage.showMask(image.drawing.mask), say("Shown as saved in another tab")),
+            (taken) => {
+              if (!taken) return;
+              showMask();
+              say("Shown as saved in another tab");
+            },
             () => undefined,
           );
       }
@@ -146,7 +150,8 @@ export function EditorScreen({ imageKey, showHelp }: { imageKey: number; showHel
       input.current?.cancelShape();
       selecting.cancel();
       // A stroke that the keys cut short is as good as any other.
-      if (image.drawing?.finish()) void image.keep();
+      input.current?.dropStroke();
+      if (image.saver !== null) image.strokeFinished(image.drawing?.finish() ?? false);
       leave();
       channel.tell({ type: "left", key: imageKey });
       image.close();
@@ -187,8 +192,14 @@ export function EditorScreen({ imageKey, showHelp }: { imageKey: number; showHel
 
   const setTool = (change: Partial<ToolSettings>) => workplace.prefer({ tool: { ...now.current.tool, ...change }, hintSeen: true });
 
+  /** Show the drawing as it is now, if this is still the image in hand. */
+  const showMask = () => {
+    if (now.current.image === image) stage.showMask(image.drawing!.mask);
+  };
+
   const changeDrawing = (change: (open: OpenImage) => void) => {
-    if (image.drawing === null || image.saver === null || lookingAtTheirs) return;
+    if (image.drawing === null || image.saver === null || lookingAtTheirs || now.current.image !== image) return;
+    input.current?.endStroke();
     change(image);
     void image.keep();
     image.tell();
@@ -215,7 +226,8 @@ export function EditorScreen({ imageKey, showHelp }: { imageKey: number; showHel
     try {
       if (image.saver?.unsaved) await image.saver.settled();
       const item = await postVerdict(imageKey, verdict, run, image.comment);
-      image.saver?.rebase(item.revision);
+      // "Nothing" made a revision; so may have somebody else.
+      if (image.saver !== null && item.revision !== image.saver.state.base && (await image.takeFromServer())) showMask();
       channel.tell({ type: "saved", key: imageKey, revision: item.revision });
       list.changed(item);
       go(1);
@@ -264,10 +276,9 @@ export function EditorScreen({ imageKey, showHelp }: { imageKey: number; showHel
     try {
       if (image.saver!.unsaved) await image.saver!.settled();
       const restored = await make(image.saver!.state.base);
-      image.saver!.rebase(restored);
       channel.tell({ type: "saved", key: imageKey, revision: restored });
-      await image.takeFromServer();
-      stage.showMask(image.drawing!.mask);
+      if (!(await image.takeFromServer())) return;
+      showMask();
       say(said(restored));
     } catch (error) {
       say(detailOf(error));
@@ -290,17 +301,24 @@ export function EditorScreen({ imageKey, showHelp }: { imageKey: number; showHel
   };
 
   const takeTheirs = async () => {
-    await image.saver!.takeTheirs();
-    await image.takeFromServer().catch((error: unknown) => say(detailOf(error)));
-    setLookingAtTheirs(false);
-    stage.showMask(image.drawing!.mask);
-    say("Theirs is shown. Yours is kept in the history of this browser.");
+    try {
+      // Fetched first: without theirs on the screen mine must not give way.
+      const theirs = await fetchEdit(imageKey);
+      await image.saver!.takeTheirs();
+      image.take(theirs);
+      setLookingAtTheirs(false);
+      showMask();
+      say("Theirs is shown. Yours is kept in the history of this browser.");
+    } catch (error) {
+      say(detailOf(error));
+    }
   };
 
   const lookAtTheirs = async (look: boolean) => {
     if (!look) return setLookingAtTheirs(false);
     try {
       const { mask } = await fetchEdit(imageKey, saver?.state.theirs?.revision);
+      if (now.current.image !== image) return;
       setLookingAtTheirs(true);
       stage.showMask(mask as Mask | null);
     } catch (error) {
@@ -328,7 +346,10 @@ export function EditorScreen({ imageKey, showHelp }: { imageKey: number; showHel
       stronger: () => setTool(withStrength(now.current.tool, 0.1)),
       "from-map": () => setPanel((open) => (open === "from-map" ? null : "from-map")),
       "copy-previous": () => void copyPrevious(),
-      undo: () => image.drawing?.canUndo && changeDrawing((open) => stage.refresh(open.drawing!.undo())),
+      undo: () => {
+        input.current?.endStroke(); // under the pen it takes back the stroke in progress
+        if (image.drawing?.canUndo) changeDrawing((open) => stage.refresh(open.drawing!.undo()));
+      },
       redo: () => image.drawing?.canRedo && changeDrawing((open) => stage.refresh(open.drawing!.redo())),
       "close-shape": () => (panel === "from-map" ? applyMap() : selecting.found !== null ? applySelection() : input.current?.closePolygon()),
       reveal: () => setRevealed(hidden ? true : revealed === false),

@@ -95,6 +95,8 @@ export class OpenImage {
 
   strokeStarted(): void {
     this.touched = true;
+    // A young stroke may turn out to be the first finger of a pinch, and is not journalled.
+    this.nextProgress = performance.now() + PROGRESS_MS;
     this.saver!.penDown();
   }
 
@@ -121,9 +123,13 @@ export class OpenImage {
     return this.saver!.keep(this.packer!.pack(), this.comment).catch(() => undefined);
   }
 
-  /** Show what the server has now, as one stroke that can be undone. Gives whether it has a drawing. */
+  /** Show what the server has now, as one stroke that can be undone. Gives whether it was taken. */
   async takeFromServer(): Promise<boolean> {
-    const edit = await fetchEdit(this.key);
+    return this.take(await fetchEdit(this.key));
+  }
+
+  /** Show what the server has just given, unless something is drawn here that it does not know of. */
+  take(edit: StoredEdit): boolean {
     const { base, penDown } = this.saver!.state;
     // What is being drawn here counts: should both be new, saving it shows the conflict.
     if (this.closed || penDown || this.saver!.unsaved || edit.revision < base) return false;
@@ -132,7 +138,7 @@ export class OpenImage {
     this.saver!.rebase(edit.revision);
     this.stored = edit.mask === null ? null : edit;
     this.tell();
-    return edit.mask !== null;
+    return true;
   }
 
   get hasDrawing(): boolean {

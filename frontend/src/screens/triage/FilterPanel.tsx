@@ -129,10 +129,15 @@ function Matrix({ page, filters, choose }: { page: ImagePage | null; filters: Fi
 }
 
 /** Images without a prediction are in no field of the matrix: say so, rather than leave them out silently. */
+/** How many images of the list have no prediction by the run in hand; 0 where that cannot be told. */
+export function unpredicted(page: ImagePage | null, filters: Filters): number {
+  if (page === null || filters.run === null || filters.group !== null) return 0;
+  return Math.max(0, page.total - Object.values(page.counts).reduce((sum, count) => sum + count, 0));
+}
+
 function Unpredicted({ page, filters }: { page: ImagePage | null; filters: Filters }) {
-  if (page === null || filters.run === null || filters.group !== null) return null;
-  const missing = page.total - Object.values(page.counts).reduce((sum, count) => sum + count, 0);
-  if (missing <= 0) return null;
+  const missing = unpredicted(page, filters);
+  if (missing === 0) return null;
   return (
     <p class="quiet is-note">
       {missing} {missing === 1 ? "image has" : "images have"} no prediction yet.

@@ -1,30 +1,28 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Job } from "../../api/messages";
 import { fetchJobs } from "../../api/server";
-import { useWorkplace } from "../workplace";
+import { useChanges, useWorkplace } from "../workplace";
+import { unpredicted } from "./FilterPanel";
 
 const RUNNING_MS = 1000;
 const RESTING_MS = 10_000;
 
-/** What is made in the background for the run in hand, and what could not be made. Looks at the list anew when a part is done. */
+/** What is made in the background for the run in hand, and what could not be. The list changes only when it is asked to. */
 export function JobsLine() {
   const workplace = useWorkplace();
   const { run } = workplace;
+  useChanges(workplace.list);
   const [jobs, setJobs] = useState<Job[]>([]);
-  const done = useRef<number | null>(null);
+  const shown = useRef(0);
   useEffect(() => {
     let timer: ReturnType<typeof setTimeout> | undefined;
     let left = false;
-    done.current = null;
+    shown.current = 0;
     const look = async () => {
       const found = await fetchJobs().catch(() => null); // the list says that the server is gone
       if (left) return;
       if (found !== null) {
-        const mine = found.filter((job) => job.run === run);
-        const count = mine.filter((job) => job.state === "done").length;
-        if (done.current !== null && count > done.current) workplace.filter({});
-        done.current = count;
-        setJobs(mine);
+        setJobs(found.filter((job) => job.run === run));
       }
       timer = setTimeout(() => void look(), found?.some(isUnderWay) ? RUNNING_MS : RESTING_MS);
     };
@@ -35,12 +33,25 @@ export function JobsLine() {
     };
   }, [run]);
   const text = jobsText(jobs);
-  if (text === null) return null;
+  const done = jobs.filter((job) => job.state === "done").length;
+  const isNew = done > shown.current && unpredicted(workplace.list.first, workplace.filters) > 0;
+  if (text === null && !isNew) return null;
   const [total, made] = [sum(jobs.filter(isUnderWay), "total"), sum(jobs.filter(isUnderWay), "done")];
   return (
     <div class="jobs-line" role="status">
-      <span>{text}</span>
+      {text !== null && <span>{text}</span>}
       {total > 0 && <progress max={total} value={made} aria-label="Maps made" />}
+      {isNew && (
+        <button
+          class="link"
+          onClick={() => {
+            shown.current = done;
+            workplace.filter({});
+          }}
+        >
+          Show the new predictions
+        </button>
+      )}
     </div>
   );
 }

@@ -30,8 +30,7 @@ MAX_ANNOTATORS = 50
 @router.get("/api/images/{key}/agreement", responses=errors(404))
 def get_agreement(editor: Served, key: Key) -> AgreementMessage:
     """How far the latest edits of all people agree; a consensus is nobody's own and does not count."""
-    everyone = _latest(editor, key)
-    edits = everyone[:MAX_ANNOTATORS]
+    edits, left_out = _latest(editor, key)
     alpha = math.nan
     if len(edits) > 1:
         targets, weights = on_one_grid(edits)
@@ -43,14 +42,14 @@ def get_agreement(editor: Served, key: Key) -> AgreementMessage:
             for a, b in itertools.combinations(edits, 2)
         ],
         alpha=_number(alpha),
-        left_out=len(everyone) - len(edits),
+        left_out=left_out,
     )
 
 
 @router.post("/api/images/{key}/consensus", responses={**WRITE_ERRORS, **CONFLICT})
 def post_consensus(editor: Served, response: Response, key: Key, wanted: ConsensusMessage) -> RevisionMessage:
     """Append one edit made of the latest ones of all people, under the author of this server."""
-    edits = _latest(editor, key)[:MAX_ANNOTATORS]
+    edits, _ = _latest(editor, key)
     if len(edits) < 2:
         raise HTTPException(409, "a consensus needs the edits of two or more people; only one has drawn here")
     made = consensus_edit(edits, wanted.method, editor.author)
@@ -59,10 +58,12 @@ def post_consensus(editor: Served, response: Response, key: Key, wanted: Consens
     return RevisionMessage(revision=revision)
 
 
-def _latest(editor: Editor, key: int) -> list[MapEdit]:
-    """The latest edit of each person, with what nobody painted taken as the study takes it."""
-    drawn = latest_by_author(editor.store.history(editor.sample(key).id))
-    return [editor.study.as_meant(edit) for edit in drawn]
+def _latest(editor: Editor, key: int) -> tuple[list[MapEdit], int]:
+    """The latest edit of each person, read as the study takes it, and how many were too many to read."""
+    name = editor.sample(key).id
+    notes = latest_by_author(editor.store.revision_notes(image_id=name))
+    edits = [editor.store.get(name, note.revision) for note in notes[:MAX_ANNOTATORS]]
+    return [editor.study.as_meant(edit) for edit in edits], len(notes) - len(edits)
 
 
 def _number(value: float) -> float | None:
