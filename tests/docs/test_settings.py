@@ -13,7 +13,7 @@ from tests.docs.markdown import ROOT, sections, table_rows
 from visteer.attribution import normalize_maps
 from visteer.data.transforms import PRESETS as AUGMENTATIONS
 from visteer.steering import METHODS, PRESETS, SteeringConfig, attention_mse_loss
-from visteer.steering.irrelevant import DONOR_PROBABILITY, DONORS_AN_IMAGE, LARGEST_DONOR
+from visteer.steering.irrelevant import DRAW_PROBABILITY, DRAWS_AN_IMAGE, LARGEST_DONOR
 
 PAGE = ROOT / "docs" / "steering.md"
 SECTIONS = sections(PAGE, 2)
@@ -71,9 +71,10 @@ def test_the_formula_is_the_one_computed():
 
 
 def test_the_transplant_is_as_stated():
-    text = SECTIONS["Regions marked irrelevant"]
-    assert f"up to {DONORS_AN_IMAGE} marked images" in text
-    assert f"probability {DONOR_PROBABILITY:g}" in text
+    text = " ".join(SECTIONS["Regions marked irrelevant"].split())
+    assert DRAWS_AN_IMAGE == 12
+    assert "Then twelve marks are drawn" in text
+    assert f"probability {DRAW_PROBABILITY:g}" in text
     assert math.isclose(LARGEST_DONOR, 1 / 4)
     assert "at most a quarter" in text
 

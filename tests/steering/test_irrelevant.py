@@ -10,6 +10,10 @@ from visteer.edits.map_edit import MapEdit
 from visteer.errors import VisteerError
 from visteer.steering import SteeringDataset
 from visteer.steering.irrelevant import (
+    DRAW_PROBABILITY,
+    DRAWS_AN_IMAGE,
+    LARGEST_DONOR,
+    donor_marks,
     donor_rows,
     draw_donors,
     draw_fills,
@@ -91,15 +95,75 @@ def test_without_donors_only_a_receivers_own_mark_is_filled(data):
     assert torch.equal(changed.weights, batch.weights)
 
 
-def test_donors_are_drawn_as_often_as_stated(data):
-    donors = draw_donors(4000, np.array([0]), torch.Generator().manual_seed(0))
-    assert donors.shape == (4000, 3)
-    assert (donors == 0).double().mean().item() == pytest.approx(0.7, abs=0.02)
+def four_corners(size: int = 28, side: int = 4) -> SteeringDataset:
+    """Eight images, two with a mark in each corner."""
+    edits = {}
+    for number in range(8):
+        raster = np.zeros((size, size), np.float32)
+        top, left = (number // 2 % 2) * (size - side), (number % 2) * (size - side)
+        raster[top : top + side, left : left + side] = 1
+        edits[str(number)] = edit(np.zeros((size, size)), raster)
+    images = np.zeros((8, size, size, 3), np.uint8)
+    return SteeringDataset(images, [0, 1] * 4, ["a", "b"], edits=edits)
+
+
+def test_a_mark_knows_its_place_and_area():
+    marks = donor_marks(four_corners())
+    assert marks.rows.tolist() == list(range(8))
+    assert marks.areas.tolist() == pytest.approx([16 / 784] * 8)
+    # A cell has 3.5 pixels: the first four begin in the first one, the last four in the last two.
+    assert marks.places[0] == 1
+    assert marks.places[3] == sum(1 << bit for bit in (54, 55, 62, 63))
+
+
+def test_donors_are_those_of_the_slow_form():
+    rng = np.random.default_rng(1)
+    edits = {}
+    for number in range(30):
+        raster = np.zeros((16, 16), np.float32)
+        top, left = rng.integers(0, 12, 2)
+        raster[top : top + rng.integers(1, 7), left : left + rng.integers(1, 7)] = 1
+        edits[str(number)] = edit(np.zeros((16, 16)), raster)
+    data = SteeringDataset(np.zeros((30, 16, 16, 3), np.uint8), [0, 1] * 15, ["a", "b"], edits=edits)
+    marks = donor_marks(data)
+    found = draw_donors(200, marks, torch.Generator().manual_seed(5))
+    generator = torch.Generator().manual_seed(5)
+    drawn = torch.randint(len(marks), (200, DRAWS_AN_IMAGE), generator=generator)
+    wanted = torch.rand((200, DRAWS_AN_IMAGE), generator=generator) < DRAW_PROBABILITY
+    for receiver in range(200):
+        taken, touched, area = [], set(), 0.0
+        for choice, meant in zip(drawn[receiver].tolist(), wanted[receiver].tolist(), strict=True):
+            row = int(marks.rows[choice])
+            where = np.argwhere(data.weights[data.edit_rows[row]] > 0)
+            cells = {(y * 8 // 16, x * 8 // 16) for y, x in where.tolist()}
+            if meant and cells - touched and area + len(where) / 256 <= LARGEST_DONOR:
+                taken.append(row)
+                touched |= cells
+                area += len(where) / 256
+        assert [row for row in found[receiver].tolist() if row >= 0] == taken
+
+
+def test_the_places_where_marks_occur_are_nearly_all_covered():
+    data = four_corners()
+    donors = draw_donors(4000, donor_marks(data), torch.Generator().manual_seed(0))
+    assert donors.shape == (4000, 4)
+    # A corner stays free if none of twelve draws takes one of its two marks: (1 - 0.8 / 4) ** 12.
+    free = 1 - (donors >= 0).double().mean().item()
+    assert free == pytest.approx(0.8**12, abs=0.01)
+    changed = transplant(data.batch([0] * 50), data, donors[:50], FILLS.expand(50, 3))
+    assert changed.weights.mean(dim=(1, 2)).max() <= LARGEST_DONOR
+
+
+def test_one_mark_is_pasted_once(data):
+    donors = draw_donors(4000, donor_marks(data), torch.Generator().manual_seed(0))
+    assert donors.shape == (4000, 1)
+    assert (donors == 0).double().mean().item() == pytest.approx(1, abs=0.001)
 
 
 def test_without_a_donor_the_error_says_what_to_do():
+    data = SteeringDataset(np.zeros((4, SIZE, SIZE, 3), np.uint8), [0, 1] * 2, ["a", "b"])
     with pytest.raises(VisteerError, match="mark the shortcut itself"):
-        draw_donors(4, np.empty(0, np.int64), torch.Generator())
+        draw_donors(4, donor_marks(data), torch.Generator())
 
 
 def test_replacing_fills_the_marked_region_only(data):

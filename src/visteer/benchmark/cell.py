@@ -25,6 +25,7 @@ from visteer.study import (
     BadFiles,
     Study,
     TrainingData,
+    chosen_irrelevant,
     default_selection,
     import_regions,
     make_study,
@@ -80,6 +81,8 @@ def run_cell(spec: BenchmarkSpec, out: Path, cell: Cell) -> CellRecord:
         keep_edits(data.training, cell.fraction, cell.seed),
         keep_edits(data.validation, cell.fraction, cell.seed),
     )
+    if spec.approaches[cell.approach].get("irrelevant") == "auto":
+        config = replace(config, irrelevant=chosen_irrelevant(data.training))  # type: ignore[arg-type]
     if "select_by" not in {**spec.settings, **spec.approaches[cell.approach]}:
         config = replace(
             config, select_by=default_selection(data.validation, steered=spec.uses_edits(cell.approach))

@@ -14,13 +14,16 @@ import tomlkit
 from visteer.data.readers import Layout
 from visteer.errors import VisteerError
 from visteer.steering import SteeringConfig
-from visteer.study import StudySettings
+from visteer.study import StudySettings, is_steered
 
 APPROACHES: Mapping[str, Mapping[str, object]] = {
     "without": {"method": "none"},
+    "abn": {"method": "abn"},
     "proposed": {"method": "attention-mse"},
+    "visteer": {"method": "attention-mse", "irrelevant": "auto"},
 }
-"""Approaches that need no table in the file: settings over those of the benchmark."""
+"""Approaches that need no table in the file: settings over those of the benchmark. "auto" for `irrelevant` is what
+`visteer steer` takes by itself: transplant where the training edits have marks of their own, else none."""
 
 NumberT = TypeVar("NumberT", int, float)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,60}")
@@ -108,16 +111,17 @@ class BenchmarkSpec:
 
     def uses_edits(self, approach: str) -> bool:
         """Whether a run of `approach` depends on the annotation fraction."""
-        config = self.config(approach, 0)
-        return config.method != "none" or config.irrelevant != "none"
+        return is_steered(self.config(approach, 0))
 
     def config(self, approach: str, seed: int) -> SteeringConfig:
-        """The settings of a cell: the preset's, then the benchmark's, then the approach's.
+        """The settings of a cell: the preset's, then the benchmark's, then the approach's; "auto" as transplant.
 
         Raises:
             ValueError, TypeError: they cannot be meant.
         """
         own = dict(self.approaches[approach])
+        if own.get("irrelevant") == "auto":
+            own["irrelevant"] = "transplant"
         preset = SteeringConfig.preset(str(own.pop("preset", "default"))).to_dict()
         return SteeringConfig.from_dict({**preset, **self.settings, **own, "seed": seed})
 

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from importlib.resources import files
+from json import dumps, loads
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 
 from visteer.atomic import write_text
+from visteer.benchmark.decoy import EPOCHS, DecoyRun, approaches, run_decoy
 from visteer.benchmark.grid import Engine, Standing, read_grid, run_grid
 from visteer.benchmark.table import ResultTable, result_table, to_csv, to_html, to_latex, to_markdown
 from visteer.cli.options import JsonOption, one_of
-from visteer.cli.output import note, print_json, progress_bars, say
+from visteer.cli.output import note, print_json, progress_bar, progress_bars, say
+from visteer.data.decoys import DecoyName, MarkKind
 from visteer.errors import VisteerError
 
+DECOYS = "A run on a decoy set"
+ACCURACIES = {
+    "accuracy": "right where the decoys lie",
+    "accuracy_clean": "right without any decoy",
+    "accuracy_agreeing": "right where the decoys tell the class",
+}
 FORMATS = {"md": to_markdown, "csv": to_csv, "tex": to_latex, "html": to_html}
 
 
@@ -26,7 +35,12 @@ def register(app: typer.Typer) -> None:
 def benchmark(
     spec: Annotated[
         str,
-        typer.Argument(metavar="SPEC", help="A benchmark's TOML file, or paper for the one of the paper."),
+        typer.Argument(
+            metavar="SPEC",
+            help="A benchmark's TOML file; paper for the one of the paper; or a decoy set for one run on it: "
+            + ", ".join(get_args(DecoyName))
+            + ".",
+        ),
     ],
     out: Annotated[
         Path | None, typer.Option(help="The folder of all results; default: the benchmark's name.")
@@ -36,15 +50,52 @@ def benchmark(
     ] = None,
     workers: Annotated[int, typer.Option(help="Runs at once.", min=1, max=256)] = 1,
     engine: Annotated[str, typer.Option(help="local, or ray for a Ray cluster.")] = "local",
+    approach: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Of a decoy run: " + ", ".join(approaches()) + ".", rich_help_panel=DECOYS
+        ),
+    ] = None,
+    seed: Annotated[
+        int, typer.Option(help="Of a decoy run.", min=0, max=2**31 - 1, rich_help_panel=DECOYS)
+    ] = 1,
+    fraction: Annotated[
+        float,
+        typer.Option(help="Of the training images that have marks.", min=0, max=1, rich_help_panel=DECOYS),
+    ] = 1.0,
+    marks: Annotated[str, typer.Option(help="full, half or wrong.", rich_help_panel=DECOYS)] = "full",
+    epochs: Annotated[
+        int, typer.Option(help="Of a decoy run.", min=1, max=100_000, rich_help_panel=DECOYS)
+    ] = EPOCHS,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="The folder of the decoy set's IDX files.", rich_help_panel=DECOYS),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Run every cell of a benchmark that is not done yet, and write its tables.
+    """Run every cell of a benchmark that is not done yet, and write its tables; or one run on a decoy set.
 
     Stop it at any time: called again, it goes on where it was. A run that fails is tried once more, then shown in the
     tables with its error.
 
     Example: visteer benchmark benchmarks/specs/small.toml --data-root data --workers 2
     """
+    if spec in get_args(DecoyName):
+        if approach not in approaches():
+            there = ", ".join(approaches())
+            raise typer.BadParameter(f"a decoy run needs --approach, one of {there}; not {approach!r}")
+        run = DecoyRun(
+            data=spec,  # type: ignore[arg-type]
+            approach=approach,
+            seed=seed,
+            fraction=fraction,
+            marks=one_of(marks, MarkKind, "--marks"),  # type: ignore[arg-type]
+            epochs=epochs,
+        )
+        _run_decoy(run, data, out, json=json)
+        return
+    if approach is not None:
+        raise typer.BadParameter("--approach is for a run on a decoy set; a file names its own approaches")
     path = _spec_path(spec)
     folder = out or Path(path.stem)
     chosen = one_of(engine, Engine, "--engine")
@@ -78,6 +129,24 @@ def benchmark(
         raise VisteerError(
             f"{len(failed)} of {len(records)} runs failed; see {folder / 'logs'}, and call it again to retry"
         )
+
+
+def _run_decoy(run: DecoyRun, data: Path | None, out: Path | None, *, json: bool) -> None:
+    """One run, told and, with `out`, written to a file of its own there; one that is there already is not run again."""
+    path = None if out is None else out / f"{run.name}.json"
+    if path is not None and path.exists():
+        result = loads(path.read_text(encoding="utf-8"))
+    else:
+        with progress_bar("training") as bar:
+            result = run_decoy(run, data, on_step=bar)
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_text(path, dumps(result, indent=1) + "\n")
+    if json:
+        print_json(result)
+        return
+    for name, what in ACCURACIES.items():
+        say(f"{100 * float(str(result[name])):5.1f} %  {what}")
 
 
 def write_tables(folder: Path, table: ResultTable) -> list[Path]:

@@ -157,6 +157,12 @@ class ImageRows:
         """The pictures at `index`, as NumPy would give them."""
         return np.asarray(self._images[self._rows[index]])
 
+    def pixels(
+        self, rows: NDArray[np.int64], ys: NDArray[np.int64], xs: NDArray[np.int64]
+    ) -> NDArray[np.uint8]:
+        """(k, 3) the pixels at (`ys`, `xs`) of the pictures `rows`, k of each; nothing else is read."""
+        return np.asarray(self._images[self._rows[rows], ys, xs])
+
 
 def resize_image(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     """Squash `image` (H, W, 3) uint8 to (size, size, 3) by Pillow's antialiased bilinear filter.

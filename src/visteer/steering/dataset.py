@@ -121,6 +121,15 @@ class SteeringDataset(Dataset[SteeringBatch]):
             indices=torch.from_numpy(rows).to(device),
         )
 
+    def pixels(
+        self, rows: NDArray[np.int64], ys: NDArray[np.int64], xs: NDArray[np.int64]
+    ) -> NDArray[np.uint8]:
+        """(k, 3) uint8 the pixels at (`ys`, `xs`) of the images `rows`, k of each; nothing else is read."""
+        if isinstance(self.images, ImageRows):
+            return self.images.pixels(rows, ys, xs)
+        found: NDArray[np.uint8] = self.images[rows, ys, xs]
+        return found
+
     def edit_arrays(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Targets and weights (len(rows), S, S) uint8 of the images `rows`; zero without an edit."""
         size = self.image_size

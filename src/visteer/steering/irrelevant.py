@@ -6,7 +6,7 @@ training, with the label kept, takes away what the shortcut tells about the labe
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -16,14 +16,48 @@ from torch import Tensor
 from visteer.errors import VisteerError
 from visteer.steering.dataset import SteeringBatch, SteeringDataset, irrelevant_cells, relevant_cells
 
-DONORS_AN_IMAGE = 3
-"""At most so many marks are pasted onto one image."""
+DRAWS_AN_IMAGE = 12
+"""So many marks are drawn for one image."""
 
-DONOR_PROBABILITY = 0.7
-"""Each of them with this probability."""
+DRAW_PROBABILITY = 0.8
+"""Each of them is meant to be pasted with this probability."""
 
 LARGEST_DONOR = 0.25
-"""A mark that covers more of its image than this would bury the receiver and is not transplanted."""
+"""A mark that covers more of its image than this would bury the receiver and is not transplanted; nor is more than this
+pasted onto one image by several marks."""
+
+_PLACES = 8
+"""A mark's place is the set of cells that it touches on a grid of 8 x 8."""
+
+
+@dataclass(frozen=True)
+class DonorMarks:
+    """The marks that can be transplanted: of the images `rows` (m,) int64, ascending.
+
+    `places` (m,) uint64 has a bit for each cell that the mark touches on a grid of 8 x 8 over the image; `areas` (m,)
+    float64 are shares of the image.
+    """
+
+    rows: NDArray[np.int64]
+    places: NDArray[np.uint64]
+    areas: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+def donor_marks(data: SteeringDataset) -> DonorMarks:
+    """The marks of `data` that can be transplanted, and where they lie."""
+    rows = donor_rows(data)
+    places, areas = np.zeros(len(rows), np.uint64), np.zeros(len(rows))
+    cells = np.arange(data.image_size) * _PLACES // data.image_size
+    bits = np.uint64(1) << (cells[:, None] * _PLACES + cells).astype(np.uint64)
+    for number, row in enumerate(rows):
+        edit = data.edit_rows[row]
+        mark = (data.weights[edit] > 0) & (data.targets[edit] == 0)
+        areas[number] = mark.mean()
+        places[number] = np.bitwise_or.reduce(bits[mark])
+    return DonorMarks(rows, places, areas)
 
 
 def donor_rows(data: SteeringDataset) -> NDArray[np.int64]:
@@ -44,21 +78,36 @@ def has_mark(targets: Tensor, weights: Tensor) -> Tensor:
     return (share > 0) & (share <= LARGEST_DONOR) & (weights == 0).any(dim=2).any(dim=1)
 
 
-def draw_donors(count: int, donors: NDArray[np.int64], generator: torch.Generator) -> Tensor:
-    """For each of `count` receivers the rows of its donors: (count, 3) int64, -1 for none.
+def draw_donors(count: int, marks: DonorMarks, generator: torch.Generator) -> Tensor:
+    """For each of `count` receivers the rows of its donors: (count, d) int64, -1 for none.
+
+    Twelve marks are drawn for each receiver, and each is taken with probability 0.8 if it lies at least in part where
+    no mark taken before lies, and if all of them together cover at most a quarter of the image. So the places where
+    marks occur are nearly all covered: the receiver's own mark is under one of them, also where nobody marked it.
 
     Raises:
         VisteerError: there is no donor.
     """
-    if not len(donors):
+    if not len(marks):
         raise VisteerError(
             "no edit marks a region of at most a quarter of its image as irrelevant, so nothing can be "
             "transplanted; mark the shortcut itself as irrelevant, or use --irrelevant replace or none"
         )
-    shape = (count, DONORS_AN_IMAGE)
-    chosen = torch.from_numpy(donors)[torch.randint(len(donors), shape, generator=generator)]
-    taken = torch.rand(shape, generator=generator) < DONOR_PROBABILITY
-    return torch.where(taken, chosen, torch.full_like(chosen, -1))
+    shape = (count, DRAWS_AN_IMAGE)
+    drawn = torch.randint(len(marks), shape, generator=generator).numpy()
+    wanted = (torch.rand(shape, generator=generator) < DRAW_PROBABILITY).numpy()
+    donors = np.full(shape, -1, np.int64)
+    covered, area, taken = np.zeros(count, np.uint64), np.zeros(count), np.zeros(count, np.int64)
+    receivers = np.arange(count)
+    for choice, meant in zip(drawn.T, wanted.T, strict=True):
+        is_new = (marks.places[choice] & ~covered) != 0
+        fits = area + marks.areas[choice] <= LARGEST_DONOR
+        chosen = receivers[meant & is_new & fits]
+        donors[chosen, taken[chosen]] = marks.rows[choice[chosen]]
+        covered[chosen] |= marks.places[choice[chosen]]
+        area[chosen] += marks.areas[choice[chosen]]
+        taken[chosen] += 1
+    return torch.from_numpy(donors[:, : max(1, int(taken.max(initial=0)))])
 
 
 def transplant(batch: SteeringBatch, data: SteeringDataset, donors: Tensor, fills: Tensor) -> SteeringBatch:
@@ -77,21 +126,30 @@ def transplant(batch: SteeringBatch, data: SteeringDataset, donors: Tensor, fill
         fills: (N, 3) colours as `draw_fills` gives.
     """
     batch = replace_irrelevant(batch, fills, marks_only=True)
-    images, targets, weights = batch.images, batch.targets, batch.weights
-    device = images.device
-    free = (~relevant_cells(targets, weights)).to(images.dtype)
-    for column in donors.T:
-        receivers = torch.nonzero(column >= 0).squeeze(1).to(device)
-        if not len(receivers):
-            continue
-        source = data.batch(column[column >= 0].numpy(), device)
-        opacity = source.weights * irrelevant_cells(source.targets, source.weights) * free[receivers]
-        layer = opacity.unsqueeze(1)
-        images = images.index_copy(0, receivers, images[receivers] * (1 - layer) + source.images * layer)
-        kept = targets[receivers] * (opacity == 0)
-        targets = targets.index_copy(0, receivers, kept)
-        weights = weights.index_copy(0, receivers, torch.maximum(weights[receivers], opacity))
-    return replace(batch, images=images, targets=targets, weights=weights)
+    device, count = batch.images.device, len(batch.images)
+    # Only the cells of marks are touched: copies of whole images would cost more than the training step.
+    images = batch.images.clone().reshape(count, 3, -1)
+    targets, weights = batch.targets.clone().reshape(count, -1), batch.weights.clone().reshape(count, -1)
+    free = ~relevant_cells(targets, weights)
+    for column in donors.numpy().T:
+        receivers = np.flatnonzero(column >= 0)
+        rows = column[receivers]
+        donor_targets, donor_weights = data.edit_arrays(rows)
+        which, ys, xs = np.nonzero((donor_weights > 0) & (donor_targets == 0))
+        cells = torch.from_numpy(ys * data.image_size + xs).to(device)
+        at = (torch.from_numpy(receivers[which]).to(device), cells)
+        opacity = torch.from_numpy(donor_weights[which, ys, xs]).to(device).float().div(255) * free[at]
+        content = torch.from_numpy(data.pixels(rows[which], ys, xs)).to(device).float().div(255)
+        at_all = (at[0][:, None], torch.arange(3, device=device), cells[:, None])
+        images[at_all] = torch.lerp(images[at_all], content, opacity[:, None])
+        targets[at] = targets[at] * (opacity == 0)
+        weights[at] = torch.maximum(weights[at], opacity)
+    return replace(
+        batch,
+        images=images.reshape(batch.images.shape),
+        targets=targets.reshape(batch.targets.shape),
+        weights=weights.reshape(batch.weights.shape),
+    )
 
 
 def draw_fills(count: int, generator: torch.Generator) -> Tensor:
@@ -106,6 +164,8 @@ def replace_irrelevant(batch: SteeringBatch, fills: Tensor, *, marks_only: bool 
 
     With `marks_only`, irrelevant regions that are no mark (`has_mark`) are left alone.
     """
+    if not batch.weights.any():
+        return batch
     opacity = batch.weights * irrelevant_cells(batch.targets, batch.weights)
     if marks_only:
         opacity = opacity * has_mark(batch.targets, batch.weights)[:, None, None]

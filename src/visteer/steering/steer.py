@@ -26,7 +26,8 @@ from visteer.models import AttentionBranchOutputs, find_target_layer
 from visteer.steering.config import SteeringConfig
 from visteer.steering.dataset import SteeringBatch, SteeringDataset, irrelevant_cells
 from visteer.steering.irrelevant import (
-    donor_rows,
+    DonorMarks,
+    donor_marks,
     draw_donors,
     draw_fills,
     replace_irrelevant,
@@ -165,7 +166,7 @@ class _Loop:
             config.precision == "auto" and computes_bf16(accelerator.device)
         )
         self.bf16 = wanted and not self.method.full_precision
-        self.donors = donor_rows(data) if config.irrelevant == "transplant" else np.empty(0, np.int64)
+        self.marks: DonorMarks | None = donor_marks(data) if config.irrelevant == "transplant" else None
         self.usable = usable(self.method, data)
         if self.method.marks == "any" and config.empty_regions == "skip":
             self.usable = self.usable & _somewhere_to_look(data)
@@ -313,7 +314,7 @@ class _Draws:
 
     def __init__(self, loop: _Loop, rows: NDArray[np.int64], generator: torch.Generator) -> None:
         self.loop, self.rows = loop, rows
-        config, data = loop.config, loop.data
+        data = loop.data
         self.transform = loop.transform.draw(len(rows), generator)
         self.donors: Tensor | None = None
         self.fills = draw_fills(len(rows), generator)
@@ -321,8 +322,8 @@ class _Draws:
         has_edit = edit_rows >= 0
         self.attended = has_edit.copy()
         self.attended[has_edit] = loop.usable[edit_rows[has_edit]]
-        if config.irrelevant == "transplant":
-            self.donors = draw_donors(len(rows), loop.donors, generator)
+        if loop.marks is not None:
+            self.donors = draw_donors(len(rows), loop.marks, generator)
             pasted = (self.donors >= 0).any(1).numpy()
             if loop.method.marks in ("any", "irrelevant"):
                 self.attended |= pasted & ~has_edit

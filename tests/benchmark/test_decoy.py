@@ -1,0 +1,117 @@
+"""One run on a decoy set, in the small: what is trained, what is measured, and what the command prints."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tests.cli.command_line import call
+from tests.data.readers.test_idx import write_mnist
+from visteer.benchmark.decoy import (
+    SEEDS,
+    DecoyRun,
+    accuracy,
+    approaches,
+    decoy_config,
+    decoy_edits,
+    run_decoy,
+)
+from visteer.data.decoys import decoy_marks, make_decoys
+from visteer.models import build_classifier
+from visteer.steering import METHODS
+
+COUNT = 240
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Digits that are told by where a bar lies."""
+    where = tmp_path_factory.mktemp("mnist")
+    rng = np.random.default_rng(0)
+    parts = []
+    for count in (COUNT, 60):
+        labels = np.arange(count, dtype=np.uint8) % 10
+        images = rng.integers(0, 40, (count, 28, 28), dtype=np.uint8)
+        for image, label in zip(images, labels, strict=True):
+            image[5 + 2 * label : 7 + 2 * label, 8:20] = 255
+        parts.append((images, labels))
+    write_mnist(where, *parts)
+    return where
+
+
+def test_one_run_measures_all_parts_and_says_what_it_was(folder):
+    run = DecoyRun("decoy-mnist-ross", "transplant", 1, 0.1, epochs=1)
+    result = run_decoy(run, folder)
+    assert result["marked_images"] == 22
+    assert result["config"] == decoy_config(run).to_dict()
+    for name in ("accuracy", "accuracy_clean", "accuracy_agreeing", "accuracy_validation"):
+        assert 0 <= result[name] <= 1
+    again = run_decoy(run, folder)
+    assert {**again, "seconds": 0} == {**result, "seconds": 0}
+
+
+def test_accuracy_is_the_share_that_is_right(folder):
+    images = make_decoys("decoy-mnist-ross", folder).test
+    model = build_classifier("decoy-network", 10, weights="none", image_size=28).eval()
+    right = 0
+    for pixels, label in zip(images.images, images.labels, strict=True):
+        grey = torch.from_numpy(pixels.astype(np.float32) / 255)[None, None].expand(1, 3, 28, 28)
+        right += int(model(grey).argmax()) == label
+    assert accuracy(model, images) == right / len(images)
+
+
+def test_marks_become_edits(folder):
+    marked = decoy_marks(make_decoys("decoy-mnist-ross", folder), fraction=0.1, seed=3)
+    plain, with_object = (decoy_edits(marked, relevant=relevant) for relevant in (False, True))
+    row = str(marked.rows[0])
+    assert np.array_equal(plain[row].irrelevant, marked.irrelevant[0])
+    assert not plain[row].has_relevant
+    assert np.array_equal(with_object[row].relevant, marked.relevant[0] & ~marked.irrelevant[0])
+    assert np.array_equal(with_object[row].irrelevant, marked.irrelevant[0])
+
+
+def test_every_approach_has_settings(folder):
+    assert {"clean", "without", "rrr", "cdep"} <= set(approaches())
+    for approach in approaches():
+        config = decoy_config(DecoyRun("decoy-mnist-ross", approach, SEEDS[0]))
+        assert (config.optimizer, config.batch_size) == ("adam", 256)
+        assert config.gamma == METHODS[config.method].gamma
+    with pytest.raises(ValueError, match="approach must be one of"):
+        run_decoy(DecoyRun("decoy-mnist-ross", "magic", 1), folder)
+
+
+def test_the_command_prints_one_run_and_keeps_it(folder, tmp_path):
+    words = ("benchmark", "decoy-mnist-ross", "--data", folder, "--epochs", 1, "--out", tmp_path / "runs")
+    said = call(*words, "--approach", "without", "--json")
+    assert said.code == 0, said.err
+    result = json.loads(said.out)
+    assert (result["approach"], result["seed"], result["marked_images"]) == ("without", 1, 0)
+    again = json.loads(call(*words, "--approach", "without", "--json").out)
+    assert again["seconds"] == result["seconds"]
+    assert "right where the decoys lie" in call(*words, "--approach", "without").out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "a decoy run needs --approach, one of clean, without"),
+        (("--approach", "magic"), "not 'magic'"),
+        (("--approach", "rrr", "--marks", "most"), "--marks must be one of full, half, wrong"),
+        (("--approach", "rrr"), "needs MNIST's four IDX files"),
+    ],
+)
+def test_what_cannot_be_meant_is_one_line(words, said):
+    found = call("benchmark", "decoy-mnist-ross", *words)
+    assert found.code != 0
+    assert said in " ".join(found.err.split())
+
+
+def test_an_approach_is_not_for_a_file(tmp_path):
+    assert (
+        "--approach is for a run on a decoy set"
+        in call("benchmark", tmp_path / "a.toml", "--approach", "rrr").err
+    )
