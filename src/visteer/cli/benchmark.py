@@ -11,6 +11,7 @@ import typer
 
 from visteer.atomic import write_text
 from visteer.benchmark.decoy import EPOCHS, DecoyRun, approaches, run_decoy
+from visteer.benchmark.figure import write_figures
 from visteer.benchmark.grid import Engine, Standing, read_grid, run_grid
 from visteer.benchmark.table import ResultTable, result_table, to_csv, to_html, to_latex, to_markdown
 from visteer.cli.options import JsonOption, one_of
@@ -112,6 +113,7 @@ def benchmark(
     grid, records = read_grid(folder)
     table = result_table(grid, records)
     written = write_tables(folder, table)
+    figures = write_figures(folder, grid, records)
     failed = [record for record in records if record.state == "failed"]
     if json:
         print_json(
@@ -120,11 +122,14 @@ def benchmark(
                 "done": sum(record.state == "done" for record in records),
                 "failed": {record.cell.name: record.error for record in failed},
                 "tables": [str(path) for path in written],
+                "figures": [str(path) for path in figures],
             }
         )
     else:
         say(to_markdown(table))
         say(f"tables: {', '.join(str(path) for path in written)}")
+        if figures:
+            say(f"figures: {', '.join(str(path) for path in figures)}")
     if failed:
         raise VisteerError(
             f"{len(failed)} of {len(records)} runs failed; see {folder / 'logs'}, and call it again to retry"

@@ -1,7 +1,7 @@
 """Results as one offline HTML file. Computes no metric."""
 
 from visteer.report.content import GalleryRow, ReportContent, RunReport
-from visteer.report.images import before_after_picture
+from visteer.report.images import before_after_picture, before_after_svg
 from visteer.report.render import render_report
 
 __all__ = [
@@ -9,5 +9,6 @@ __all__ = [
     "ReportContent",
     "RunReport",
     "before_after_picture",
+    "before_after_svg",
     "render_report",
 ]

@@ -6,6 +6,7 @@ import base64
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 
 import matplotlib
@@ -121,6 +122,50 @@ def before_after_picture(
                 draw.text((left, top + SIDE // 2), "no edit", fill=_PALE_INK, font=_font(14))
             draw.text((left, top + SIDE + 6), text, fill=_PALE_INK, font=_font(14))
     return page
+
+
+def before_after_svg(
+    rows: Sequence[GalleryRow], columns: Sequence[str] = ("Image", "Edit", "Before", "After")
+) -> str:
+    """As `before_after_picture`, as an SVG document: the words are text, the pictures are within it.
+
+    Raises:
+        ValueError: as there.
+    """
+    runs = len(columns) - 2
+    if not rows or runs < 1 or any(len(row.maps) != runs for row in rows):
+        raise ValueError("the picture needs at least one row, and one map for each column after the second")
+    margin, gap, header, caption = 24, 10, 34, 34
+    width = 2 * margin + len(columns) * (SIDE + gap) - gap
+    height = margin + header + len(rows) * (SIDE + caption) + margin // 2
+    lefts = [margin + column * (SIDE + gap) for column in range(len(columns))]
+    parts = [f'<rect width="{width}" height="{height}" fill="#fff"/>']
+
+    def words(left: int, top: int, text: str, style: str) -> None:
+        shown = escape(shorten(visible_text(text), 24))
+        parts.append(f'<text x="{left}" y="{top}" font-family="sans-serif" {style}>{shown}</text>')
+
+    for left, title in zip(lefts, columns, strict=True):
+        words(left, margin + 16, title, 'font-size="17" font-weight="bold" fill="#1b1e22"')
+    for index, row in enumerate(rows):
+        top = margin + header + index * (SIDE + caption)
+        pictures = (draw_image(row), draw_edit(row), *(draw_map(row, run) for run in range(runs)))
+        captions = (row.true_class, "", *(_prediction(row, run) for run in range(runs)))
+        for left, picture, text in zip(lefts, pictures, captions, strict=True):
+            if picture is not None:
+                size = f'x="{left}" y="{top}" width="{SIDE}" height="{SIDE}"'
+                parts.append(f'<image {size} href="{_png_uri(picture)}"/>')
+            else:
+                words(left, top + SIDE // 2, "no edit", 'font-size="14" fill="#545b63"')
+            words(left, top + SIDE + 20, text, 'font-size="14" fill="#545b63"')
+    inside = "\n".join(parts)
+    return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}">\n{inside}\n</svg>\n'
+
+
+def _png_uri(picture: Picture) -> str:
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "PNG")
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
 _COLOUR_MAP = "inferno"

@@ -3,7 +3,7 @@
 from visteer.data.readers import Layout
 from visteer.study.edits import Outside, export_edits, import_drawn, import_regions
 from visteer.study.edits import Source as EditSource
-from visteer.study.reporting import runs_to_report, save_explanation_sheet, write_report
+from visteer.study.reporting import result_rows, runs_to_report, save_explanation_sheet, write_report
 from visteer.study.setup import BadFiles, NewStudy, OnBad, make_study
 from visteer.study.stages import (
     ExplainedSplit,
@@ -51,6 +51,7 @@ __all__ = [
     "load_run",
     "make_study",
     "own_map_method",
+    "result_rows",
     "run_config",
     "runs_to_report",
     "save_explanation",

@@ -132,6 +132,26 @@ def gallery_rows(
     )
 
 
+def result_rows(study: Study, runs: Sequence[str], split: Split, count: int = 5) -> tuple[GalleryRow, ...]:
+    """Images that show what runs differ in, picked by a rule: at evenly spaced percentiles of the gain in IoU.
+
+    The gain is that of the last run over the first, on the images with a region; of `count` images the i-th is at the
+    percentile (i + 1/2) / count, the largest gain first. So the smallest gains are shown as well.
+
+    Raises:
+        VisteerError: no such run or split, or no image has a region.
+    """
+    data = study.dataset(split)
+    scores = [stored_result(study, run, split).per_image.scores[WORST_FIRST] for run in runs]
+    explained = [explain_run(study, run, split) for run in runs]
+    gain = scores[-1] - scores[0]
+    order = [row for row in np.argsort(-gain, kind="stable") if not math.isnan(gain[row])]
+    if not order:
+        raise VisteerError(f"{study.folder}: no image of the split {split!r} has a region to look at")
+    places = dict.fromkeys(int((number + 0.5) / count * len(order)) for number in range(count))
+    return tuple(_gallery_row(data, int(order[place]), explained, scores) for place in places)
+
+
 def save_explanation_sheet(study: Study, explained: ExplainedSplit) -> Path:
     """Draw the images that the run is least right about, with their maps, into the folder maps; gives the path."""
     data = study.dataset(explained.split)

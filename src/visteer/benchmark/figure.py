@@ -1,0 +1,44 @@
+"""The result figure: rows of test images; columns image, edit, and the map of each approach."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from visteer.atomic import replacing, write_text
+from visteer.benchmark.cell import study_folder
+from visteer.benchmark.records import CellRecord
+from visteer.benchmark.spec import BenchmarkSpec
+from visteer.report import before_after_picture, before_after_svg
+from visteer.study import Study, result_rows
+
+ROWS = 5
+
+
+def write_figures(out: Path, spec: BenchmarkSpec, records: Sequence[CellRecord]) -> list[Path]:
+    """Draw one figure for each data set and model, as PNG and SVG, from the runs of the first seed; gives the paths.
+
+    The columns are the approaches whose run at its largest fraction is done, in the order of the benchmark; the rows
+    are picked by `result_rows`. Where fewer than two are done there is nothing to compare, and no figure.
+    """
+    paths = []
+    for data in spec.data:
+        for model in spec.models:
+            wanted = (data.name, model.name, spec.seeds[0])
+            done = [
+                r for r in records if r.state == "done" and wanted == (r.cell.data, r.cell.model, r.cell.seed)
+            ]
+            # The largest fraction comes last and stays.
+            runs = {r.cell.approach: r for r in sorted(done, key=lambda r: r.cell.fraction)}
+            names = [name for name in spec.approaches if name in runs]
+            if len(names) < 2:
+                continue
+            study = Study(study_folder(out, runs[names[0]].cell))
+            rows = result_rows(study, [str(runs[name].run) for name in names], "test", ROWS)
+            columns = ("Image", "Edit", *(name.capitalize() for name in names))
+            path = out / f"figure-{data.name}--{model.name}.png"
+            with replacing(path) as partial:
+                before_after_picture(rows, columns).save(partial, format="png")
+            write_text(path.with_suffix(".svg"), before_after_svg(rows, columns))
+            paths += [path, path.with_suffix(".svg")]
+    return paths
