@@ -7,12 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from visteer.atomic import write_text
 from visteer.benchmark import grid as grid_module
 from visteer.benchmark.cell import keep_edits, run_cell
 from visteer.benchmark.grid import Standing, read_grid, run_grid
 from visteer.benchmark.records import read_record, record_path
 from visteer.benchmark.spec import read_spec
 from visteer.edits.map_edit import MapEdit
+from visteer.edits.rating import Rating
 from visteer.errors import VisteerError
 from visteer.steering import SteeringDataset
 from visteer.study import Study
@@ -88,3 +90,21 @@ def test_a_smaller_part_of_the_edits_lies_in_a_larger_one():
     assert tenth < half < set(data.edited)
     assert set(keep_edits(data, 0.5, seed=5).edited) != half
     assert len(data.edited) == 20
+
+
+def test_ratings_of_people_stand_in_the_table(spec_path: Path, tmp_path: Path):
+    spec, out = read_spec(spec_path), tmp_path / "out"
+    grid_module.prepare_studies(spec, out)
+    write_text(
+        out / "spec.toml", spec_path.read_text(encoding="utf-8").replace("pictures", f"{tmp_path}/pictures")
+    )
+    cell = next(spec.cells())
+    record = run_cell(spec, out, cell)
+    assert read_grid(out)[1][0] == record
+    study = Study(out / "studies" / "blobs--tiny")
+    with study.open_edits() as store:
+        for name, value in zip(study.ids("test")[:2], (2, 5), strict=True):
+            store.rate(Rating(name, str(record.run), "Ada", value))
+    rated = read_grid(out)[1][0]
+    assert rated.value("expert_rating") == 3.5
+    assert read_record(out, cell) == record  # people may go on rating

@@ -17,10 +17,11 @@ from typing import Any, Literal
 import torch
 
 from visteer.atomic import write_text
-from visteer.benchmark.cell import prepare_studies
+from visteer.benchmark.cell import prepare_studies, study_folder
 from visteer.benchmark.records import CellRecord, read_record, write_record
 from visteer.benchmark.spec import BenchmarkSpec, Cell, read_spec
 from visteer.errors import VisteerError
+from visteer.study import Study, run_ratings
 from visteer.study.setup import Progress
 
 Engine = Literal["local", "ray"]
@@ -83,7 +84,7 @@ def run_grid(
 
 
 def read_grid(out: Path) -> tuple[BenchmarkSpec, tuple[CellRecord, ...]]:
-    """The benchmark in `out` and the records of all its cells.
+    """The benchmark in `out` and the records of all its cells, with the blind ratings that people have given since.
 
     Raises:
         VisteerError: there is no benchmark, or a file is damaged.
@@ -91,7 +92,18 @@ def read_grid(out: Path) -> tuple[BenchmarkSpec, tuple[CellRecord, ...]]:
     if not (out / "spec.toml").exists():
         raise VisteerError(f"{out} holds no benchmark; run one: visteer benchmark SPEC.toml --out {out}")
     spec = read_spec(out / "spec.toml")
-    return spec, tuple(read_record(out, cell) for cell in spec.cells())
+    return spec, tuple(_with_rating(out, read_record(out, cell)) for cell in spec.cells())
+
+
+def _with_rating(out: Path, record: CellRecord) -> CellRecord:
+    """The record with the expert rating of its run's maps of the test images, where they were rated."""
+    if record.state != "done" or record.run is None:
+        return record
+    rated = run_ratings(Study(study_folder(out, record.cell)), [record.run], "test")
+    if record.run not in rated:
+        return record
+    figures = {**record.figures, "expert_rating": rated[record.run].mean.to_json()}
+    return replace(record, figures=figures)
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ class CellRecord:
     """One cell: how it stands and, once done, its figures on the test images.
 
     `figures` maps a name to value, low and high (a 95 % bootstrap interval over the images; None for NaN).
-    `expert_rating` is the mean blind rating of its maps, where people have rated them.
+    `expert_rating`, the mean blind rating of its maps, is never stored: `read_grid` adds it where people have rated.
     """
 
     cell: Cell

@@ -3,7 +3,13 @@
 from visteer.data.readers import Layout
 from visteer.study.edits import Outside, export_edits, import_drawn, import_regions
 from visteer.study.edits import Source as EditSource
-from visteer.study.reporting import result_rows, runs_to_report, save_explanation_sheet, write_report
+from visteer.study.reporting import (
+    result_rows,
+    run_ratings,
+    runs_to_report,
+    save_explanation_sheet,
+    write_report,
+)
 from visteer.study.setup import BadFiles, NewStudy, OnBad, make_study
 from visteer.study.stages import (
     ExplainedSplit,
@@ -53,6 +59,7 @@ __all__ = [
     "own_map_method",
     "result_rows",
     "run_config",
+    "run_ratings",
     "runs_to_report",
     "save_explanation",
     "save_explanation_sheet",

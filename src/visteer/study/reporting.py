@@ -94,7 +94,7 @@ def write_report(
         results.append(stored_result(study, run, split, part))
         explained.append(explain_run(study, run, split, progress=part))
     data = study.dataset(split)
-    ratings = _ratings(study, runs, split)
+    ratings = run_ratings(study, runs, split)
     results = [_with_rating(result, ratings.get(run)) for run, result in zip(runs, results, strict=True)]
     content = ReportContent(
         title=f"{study.folder.resolve().name}: {', '.join(runs)}",
@@ -208,7 +208,7 @@ def _run_report(study: Study, run: str, result: EvaluationResult) -> RunReport:
     )
 
 
-def _ratings(study: Study, runs: Sequence[str], split: Split) -> dict[str, RatingSummary]:
+def run_ratings(study: Study, runs: Sequence[str], split: Split) -> dict[str, RatingSummary]:
     """What people said of the maps of `runs` on this split, blind; only runs that were rated."""
     there = set(study.ids(split))
     with study.open_edits() as store:

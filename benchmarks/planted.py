@@ -1,0 +1,46 @@
+"""One run on a study with planted marks: python benchmarks/planted.py STUDY --mark tag --approach visteer --seed 0
+
+The study needs edits with relevant regions (`visteer import STUDY --format masks`). The result, one JSON object, is
+printed and, with --out, kept there; one that is there already is not run again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import get_args
+
+from visteer.atomic import write_text
+from visteer.benchmark.planted import APPROACHES, PlantedRun, run_planted
+from visteer.data.planted import PlantedMark
+from visteer.study import Study
+
+
+def main() -> None:
+    """Run it and print the result."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("study", type=Path)
+    parser.add_argument("--mark", choices=get_args(PlantedMark), required=True)
+    parser.add_argument("--approach", choices=list(APPROACHES), required=True)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--fraction", type=float, default=1.0)
+    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--out", type=Path)
+    given = parser.parse_args()
+    run = PlantedRun(given.mark, given.approach, given.seed, given.fraction, given.epochs)
+    name = given.study.resolve().name
+    path = None if given.out is None else given.out / f"{name}--{run.name}.json"
+    if path is not None and path.exists():
+        text = path.read_text(encoding="utf-8")
+    else:
+        text = json.dumps({"study": name, **run_planted(Study(given.study), run)}, indent=1) + "\n"
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_text(path, text)
+    sys.stdout.write(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+"""docs/results.md is what its runs give, and its arithmetic is right."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+
+import pytest
+
+from tests.docs.markdown import ROOT
+from visteer.benchmark.decoy import DecoyRun, decoy_config
+
+_SPEC = importlib.util.spec_from_file_location("make_results_page", ROOT / "docs" / "make_results_page.py")
+script = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(script)
+
+
+def test_the_page_is_the_one_generated():
+    assert script.PAGE.read_text(encoding="utf-8") == script.page(script.RESULTS)
+
+
+@pytest.mark.parametrize(
+    "result", script.read(script.RESULTS / "decoy"), ids=lambda r: f"{r['approach']}-{r['seed']}"
+)
+def test_runs_have_the_settings_that_the_command_gives_today(result):
+    names = ("data", "approach", "seed", "fraction", "marks")
+    run = DecoyRun(**{name: result[name] for name in names}, epochs=result["config"]["epochs"])
+    assert json.loads(json.dumps(decoy_config(run).to_dict())) == result["config"]
+
+
+def decoy(approach: str, seed: int, accuracy: float) -> dict[str, object]:
+    return {
+        "approach": approach,
+        "seed": seed,
+        "fraction": 1.0,
+        "marks": "full",
+        "config": {"epochs": 12},
+        **dict.fromkeys(("accuracy", "accuracy_clean", "accuracy_agreeing"), accuracy),
+    }
+
+
+def test_differences_are_paired_by_seed():
+    results = [decoy("clean", seed, 0.9) for seed in (1, 2)]
+    results += [decoy("transplant", 1, 0.89), decoy("transplant", 2, 0.91)]
+    row = next(line for line in script.decoys(results)[2].splitlines() if "transplant" in line)
+    # The mean difference is 0; half the interval of two points at -1 and 1 is 12.71 * 1.
+    assert row.count("+0.00 ± 12.71") == 2
+    assert script.with_interval([90.0]) == "90.00"
+
+
+def test_what_is_recovered_is_a_share_of_what_was_lost():
+    def run(approach: str, accuracy: float, clean: float, reliance: float) -> dict[str, object]:
+        named = {"study": "busi", "mark": "tag", "approach": approach, "fraction": 1.0, "seed": 0}
+        figures = {"accuracy": accuracy, "accuracy_clean": clean, "accuracy_agreeing": 1.0}
+        return {**named, **figures, "reliance_irrelevant": reliance, "epg": 0.5, "iou": 0.5}
+
+    results = [run("clean", 0.7, 0.8, 0.1), run("without", 0.4, 0.6, 0.5), run("visteer", 0.7, 0.7, 0.1)]
+    row = script.planted(results)[2].splitlines()[-1]
+    assert row.split("|")[-3].strip() == "75"  # of 0.8 - 0.4
+    assert row.split("|")[-2].strip() == "80"
