@@ -108,3 +108,23 @@ def test_ratings_of_people_stand_in_the_table(spec_path: Path, tmp_path: Path):
     rated = read_grid(out)[1][0]
     assert rated.value("expert_rating") == 3.5
     assert read_record(out, cell) == record  # people may go on rating
+
+
+def test_a_local_ray_runs_the_same_cells(spec_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    ray = pytest.importorskip("ray", reason="Ray is an extra")
+    spec_path.write_text(
+        spec_path.read_text(encoding="utf-8").replace("[0, 1]", "[0]").replace("[1.0, 0.5]", "[1.0]"),
+        encoding="utf-8",
+    )
+    monkeypatch.setenv("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
+    told: list[Standing] = []
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    try:
+        records = run_grid(spec_path, tmp_path / "ray", workers=2, engine="ray", on_cell=told.append)
+    finally:
+        ray.shutdown()
+    assert [record.state for record in records] == ["done"] * 2, [record.error for record in records]
+    assert sorted(standing.done for standing in told) == [1, 2]
+    here = run_grid(spec_path, tmp_path / "here")
+    for one, other in zip(records, here, strict=True):
+        assert one.value("accuracy") == other.value("accuracy")
