@@ -13,7 +13,13 @@ from tests.docs.markdown import ROOT, sections, table_rows
 from visteer.attribution import normalize_maps
 from visteer.data.transforms import PRESETS as AUGMENTATIONS
 from visteer.steering import METHODS, PRESETS, SteeringConfig, attention_mse_loss
-from visteer.steering.irrelevant import DRAW_PROBABILITY, DRAWS_AN_IMAGE, LARGEST_DONOR
+from visteer.steering.irrelevant import (
+    CLEAN_SHARE,
+    DRAW_PROBABILITY,
+    DRAWS_AN_IMAGE,
+    LARGEST_DONOR,
+    LARGEST_PASTE,
+)
 
 PAGE = ROOT / "docs" / "steering.md"
 SECTIONS = sections(PAGE, 2)
@@ -73,10 +79,14 @@ def test_the_formula_is_the_one_computed():
 def test_the_transplant_is_as_stated():
     text = " ".join(SECTIONS["Regions marked irrelevant"].split())
     assert DRAWS_AN_IMAGE == 12
-    assert "Then twelve marks are drawn" in text
-    assert f"probability {DRAW_PROBABILITY:g}" in text
+    assert "the first of twelve drawn marks" in text
+    assert f"with probability {DRAW_PROBABILITY:g}" in text
     assert math.isclose(LARGEST_DONOR, 1 / 4)
     assert "at most a quarter" in text
+    assert math.isclose(LARGEST_PASTE, 1 / 10)
+    assert "at most a tenth" in text
+    assert math.isclose(CLEAN_SHARE, 3 / 10)
+    assert "three in ten get no donor" in text
 
 
 def test_the_table_of_methods_is_the_one_computed():

@@ -10,9 +10,10 @@ from visteer.edits.map_edit import MapEdit
 from visteer.errors import VisteerError
 from visteer.steering import SteeringDataset
 from visteer.steering.irrelevant import (
+    CLEAN_SHARE,
     DRAW_PROBABILITY,
     DRAWS_AN_IMAGE,
-    LARGEST_DONOR,
+    LARGEST_PASTE,
     donor_marks,
     donor_rows,
     draw_donors,
@@ -58,14 +59,14 @@ def test_the_rest_around_a_large_region_is_no_mark():
     data = SteeringDataset(images, [0, 1], ["a", "b"], edits=edits)
     assert donor_rows(data).tolist() == [1]  # the second leaves a cell unknown, so what it marks is meant
     batch = data.batch([0])
-    unchanged = transplant(batch, data, torch.full((1, 3), -1), FILLS)
+    unchanged = transplant(batch, data, torch.full((1, 3), -1), torch.tensor([1]), FILLS)
     assert torch.equal(unchanged.images, batch.images)
     assert not torch.equal(replace_irrelevant(batch, FILLS).images, batch.images)
 
 
 def test_a_transplanted_patch_is_the_donors_and_becomes_irrelevant(data):
     batch = data.batch([2])
-    changed = transplant(batch, data, torch.tensor([[0, -1, -1]]), FILLS)
+    changed = transplant(batch, data, torch.tensor([[0, -1, -1]]), torch.tensor([1]), FILLS)
     donor = data.batch([0]).images[0]
     assert torch.equal(changed.images[0, :, :3, :3], donor[:, :3, :3])
     assert torch.equal(changed.images[0, :, 3:], batch.images[0, :, 3:])
@@ -77,22 +78,26 @@ def test_a_transplanted_patch_is_the_donors_and_becomes_irrelevant(data):
 
 def test_a_relevant_cell_is_never_covered(data):
     batch = data.batch([1])
-    changed = transplant(batch, data, torch.tensor([[0, 0, 0]]), FILLS)
+    changed = transplant(batch, data, torch.tensor([[0, 0, 0]]), torch.tensor([2]), FILLS)
     assert torch.equal(changed.images[0, :, 1:6, 1:6], batch.images[0, :, 1:6, 1:6])
     assert torch.equal(changed.targets[0, 1:6, 1:6], batch.targets[0, 1:6, 1:6])
     assert not torch.equal(changed.images[0, :, 0, :3], batch.images[0, :, 0, :3])
     assert changed.weights[0, 0, :3].eq(1).all()
 
 
-def test_without_donors_only_a_receivers_own_mark_is_filled(data):
+def test_a_receivers_own_mark_is_covered_with_what_another_image_has_there(data):
     batch = data.batch([0, 1, 2, 3])
-    changed = transplant(batch, data, torch.full((4, 3), -1), FILLS.expand(4, 3))
-    assert changed.images[0, :, :3, :3].eq(0.5).all()
+    nobody = torch.full((4, 3), -1)
+    changed = transplant(batch, data, nobody, torch.tensor([2, 0, 0, 0]), FILLS.expand(4, 3))
+    assert torch.equal(changed.images[0, :, :3, :3], data.batch([2]).images[0, :, :3, :3])
     assert torch.equal(changed.images[0, :, 3:], batch.images[0, :, 3:])
     assert torch.equal(changed.images[1:], batch.images[1:]), (
         "a region over a quarter of the image is no mark"
     )
     assert torch.equal(changed.weights, batch.weights)
+    # Image 3 is marked there itself, so that what it has there may be a mark.
+    changed = transplant(batch, data, nobody, torch.tensor([3, 0, 0, 0]), FILLS.expand(4, 3))
+    assert changed.images[0, :, :3, :3].eq(0.5).all()
 
 
 def four_corners(size: int = 28, side: int = 4) -> SteeringDataset:
@@ -126,17 +131,21 @@ def test_donors_are_those_of_the_slow_form():
         edits[str(number)] = edit(np.zeros((16, 16)), raster)
     data = SteeringDataset(np.zeros((30, 16, 16, 3), np.uint8), [0, 1] * 15, ["a", "b"], edits=edits)
     marks = donor_marks(data)
-    found = draw_donors(200, marks, torch.Generator().manual_seed(5))
+    marked = rng.integers(0, 2, 200).astype(bool)
+    found = draw_donors(marked, marks, torch.Generator().manual_seed(5))
     generator = torch.Generator().manual_seed(5)
     drawn = torch.randint(len(marks), (200, DRAWS_AN_IMAGE), generator=generator)
     wanted = torch.rand((200, DRAWS_AN_IMAGE), generator=generator) < DRAW_PROBABILITY
+    clean = (torch.rand(200, generator=generator) < CLEAN_SHARE).numpy() & marked
+    assert 0 < clean.sum() < marked.sum()
     for receiver in range(200):
         taken, touched, area = [], set(), 0.0
         for choice, meant in zip(drawn[receiver].tolist(), wanted[receiver].tolist(), strict=True):
             row = int(marks.rows[choice])
             where = np.argwhere(data.weights[data.edit_rows[row]] > 0)
             cells = {(y * 8 // 16, x * 8 // 16) for y, x in where.tolist()}
-            if meant and cells - touched and area + len(where) / 256 <= LARGEST_DONOR:
+            fits = not taken or area + len(where) / 256 <= LARGEST_PASTE
+            if meant and cells - touched and fits and not clean[receiver]:
                 taken.append(row)
                 touched |= cells
                 area += len(where) / 256
@@ -145,17 +154,18 @@ def test_donors_are_those_of_the_slow_form():
 
 def test_the_places_where_marks_occur_are_nearly_all_covered():
     data = four_corners()
-    donors = draw_donors(4000, donor_marks(data), torch.Generator().manual_seed(0))
+    donors = draw_donors(np.zeros(4000, bool), donor_marks(data), torch.Generator().manual_seed(0))
     assert donors.shape == (4000, 4)
     # A corner stays free if none of twelve draws takes one of its two marks: (1 - 0.8 / 4) ** 12.
     free = 1 - (donors >= 0).double().mean().item()
     assert free == pytest.approx(0.8**12, abs=0.01)
-    changed = transplant(data.batch([0] * 50), data, donors[:50], FILLS.expand(50, 3))
-    assert changed.weights.mean(dim=(1, 2)).max() <= LARGEST_DONOR
+    sources = torch.zeros(50, dtype=torch.int64)
+    changed = transplant(data.batch([0] * 50), data, donors[:50], sources, FILLS.expand(50, 3))
+    assert changed.weights.mean(dim=(1, 2)).max() <= LARGEST_PASTE
 
 
 def test_one_mark_is_pasted_once(data):
-    donors = draw_donors(4000, donor_marks(data), torch.Generator().manual_seed(0))
+    donors = draw_donors(np.zeros(4000, bool), donor_marks(data), torch.Generator().manual_seed(0))
     assert donors.shape == (4000, 1)
     assert (donors == 0).double().mean().item() == pytest.approx(1, abs=0.001)
 
@@ -163,7 +173,7 @@ def test_one_mark_is_pasted_once(data):
 def test_without_a_donor_the_error_says_what_to_do():
     data = SteeringDataset(np.zeros((4, SIZE, SIZE, 3), np.uint8), [0, 1] * 2, ["a", "b"])
     with pytest.raises(VisteerError, match="mark the shortcut itself"):
-        draw_donors(4, donor_marks(data), torch.Generator())
+        draw_donors(np.zeros(4, bool), donor_marks(data), torch.Generator())
 
 
 def test_replacing_fills_the_marked_region_only(data):

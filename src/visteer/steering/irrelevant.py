@@ -23,8 +23,13 @@ DRAW_PROBABILITY = 0.8
 """Each of them is meant to be pasted with this probability."""
 
 LARGEST_DONOR = 0.25
-"""A mark that covers more of its image than this would bury the receiver and is not transplanted; nor is more than this
-pasted onto one image by several marks."""
+"""A mark that covers more of its image than this would bury the receiver and is not transplanted."""
+
+LARGEST_PASTE = 0.1
+"""No further mark is pasted onto an image if all of them would cover more of it than this."""
+
+CLEAN_SHARE = 0.3
+"""Of the images whose own mark is known so many get none pasted: so the classifier also sees images without a mark."""
 
 _PLACES = 8
 """A mark's place is the set of cells that it touches on a grid of 8 x 8."""
@@ -78,12 +83,18 @@ def has_mark(targets: Tensor, weights: Tensor) -> Tensor:
     return (share > 0) & (share <= LARGEST_DONOR) & (weights == 0).any(dim=2).any(dim=1)
 
 
-def draw_donors(count: int, marks: DonorMarks, generator: torch.Generator) -> Tensor:
-    """For each of `count` receivers the rows of its donors: (count, d) int64, -1 for none.
+def draw_donors(marked: NDArray[np.bool_], marks: DonorMarks, generator: torch.Generator) -> Tensor:
+    """For each receiver the rows of its donors: (count, d) int64, -1 for none.
 
     Twelve marks are drawn for each receiver, and each is taken with probability 0.8 if it lies at least in part where
-    no mark taken before lies, and if all of them together cover at most a quarter of the image. So the places where
-    marks occur are nearly all covered: the receiver's own mark is under one of them, also where nobody marked it.
+    no mark taken before lies, and, but for the first, if all of them together cover at most a tenth of the image. So
+    where marks occur at few places, these are nearly all covered: the receiver's own mark is under one of them, also
+    where nobody marked it. Of the receivers whose own mark is known three in ten get none.
+
+    Arguments:
+        marked: (count,) bool, whether the receiver's own mark is known.
+        marks: the donors.
+        generator: draws the same numbers whatever is marked.
 
     Raises:
         VisteerError: there is no donor.
@@ -93,16 +104,18 @@ def draw_donors(count: int, marks: DonorMarks, generator: torch.Generator) -> Te
             "no edit marks a region of at most a quarter of its image as irrelevant, so nothing can be "
             "transplanted; mark the shortcut itself as irrelevant, or use --irrelevant replace or none"
         )
+    count = len(marked)
     shape = (count, DRAWS_AN_IMAGE)
     drawn = torch.randint(len(marks), shape, generator=generator).numpy()
     wanted = (torch.rand(shape, generator=generator) < DRAW_PROBABILITY).numpy()
+    clean = (torch.rand(count, generator=generator) < CLEAN_SHARE).numpy() & marked
     donors = np.full(shape, -1, np.int64)
     covered, area, taken = np.zeros(count, np.uint64), np.zeros(count), np.zeros(count, np.int64)
     receivers = np.arange(count)
     for choice, meant in zip(drawn.T, wanted.T, strict=True):
         is_new = (marks.places[choice] & ~covered) != 0
-        fits = area + marks.areas[choice] <= LARGEST_DONOR
-        chosen = receivers[meant & is_new & fits]
+        fits = (taken == 0) | (area + marks.areas[choice] <= LARGEST_PASTE)
+        chosen = receivers[meant & is_new & fits & ~clean]
         donors[chosen, taken[chosen]] = marks.rows[choice[chosen]]
         covered[chosen] |= marks.places[choice[chosen]]
         area[chosen] += marks.areas[choice[chosen]]
@@ -110,22 +123,26 @@ def draw_donors(count: int, marks: DonorMarks, generator: torch.Generator) -> Te
     return torch.from_numpy(donors[:, : max(1, int(taken.max(initial=0)))])
 
 
-def transplant(batch: SteeringBatch, data: SteeringDataset, donors: Tensor, fills: Tensor) -> SteeringBatch:
+def transplant(
+    batch: SteeringBatch, data: SteeringDataset, donors: Tensor, sources: Tensor, fills: Tensor
+) -> SteeringBatch:
     """Paste the marked regions of `donors` onto the images of `batch`, at the same place, labels kept.
 
     The mark's weight is the opacity of the paste. A pasted cell is irrelevant in the receiver (target 0, weight
     at least the mark's), and a relevant cell of the receiver (weight and target above 0) is never covered.
 
-    A receiver's own mark is filled first: it agrees with the label, so as long as it stays among the pasted ones the
-    most frequent mark still tells the class.
+    A receiver's own mark is covered first: it agrees with the label, so as long as it stays among the pasted ones the
+    most frequent mark still tells the class. It gets what another image has there, so that the image looks as if it had
+    no mark; where that image is marked there itself, a colour.
 
     Arguments:
         batch: the receivers, N images.
         data: the data set that holds the donors.
         donors: (N, D) int64 as `draw_donors` gives.
+        sources: (N,) int64 rows of the images that give what own marks are covered with.
         fills: (N, 3) colours as `draw_fills` gives.
     """
-    batch = replace_irrelevant(batch, fills, marks_only=True)
+    batch = _cover_own_marks(batch, data, sources, fills)
     device, count = batch.images.device, len(batch.images)
     # Only the cells of marks are touched: copies of whole images would cost more than the training step.
     images = batch.images.clone().reshape(count, 3, -1)
@@ -152,6 +169,27 @@ def transplant(batch: SteeringBatch, data: SteeringDataset, donors: Tensor, fill
     )
 
 
+def _cover_own_marks(
+    batch: SteeringBatch, data: SteeringDataset, sources: Tensor, fills: Tensor
+) -> SteeringBatch:
+    """Each image's own mark covered with what `sources` have there, or with a colour where they are marked."""
+    own = (
+        irrelevant_cells(batch.targets, batch.weights) & has_mark(batch.targets, batch.weights)[:, None, None]
+    )
+    which, ys, xs = (index.cpu().numpy() for index in torch.nonzero(own, as_tuple=True))
+    if not len(which):
+        return batch
+    device, rows = batch.images.device, sources.numpy()[which]
+    targets, weights = data.edit_arrays(sources.numpy())
+    is_marked = torch.from_numpy((weights[which, ys, xs] > 0) & (targets[which, ys, xs] == 0)).to(device)
+    content = torch.from_numpy(data.pixels(rows, ys, xs)).to(device).float().div(255)
+    at = tuple(torch.from_numpy(index).to(device) for index in (which, ys, xs))
+    cover = torch.where(is_marked[:, None], fills.to(device)[at[0]], content)
+    images = batch.images.permute(0, 2, 3, 1).clone()
+    images[at] = torch.lerp(images[at], cover, batch.weights[at][:, None])
+    return replace(batch, images=images.permute(0, 3, 1, 2))
+
+
 def draw_fills(count: int, generator: torch.Generator) -> Tensor:
     """A random colour an image: (count, 3) float in [0, 1], grey for every other image on average."""
     colours = torch.rand((count, 3), generator=generator)
@@ -159,16 +197,8 @@ def draw_fills(count: int, generator: torch.Generator) -> Tensor:
     return torch.where(grey, colours[:, :1].expand(-1, 3), colours)
 
 
-def replace_irrelevant(batch: SteeringBatch, fills: Tensor, *, marks_only: bool = False) -> SteeringBatch:
-    """Fill the irrelevant region of each image with its colour (N, 3); the edit stays as it is.
-
-    With `marks_only`, irrelevant regions that are no mark (`has_mark`) are left alone.
-    """
-    if not batch.weights.any():
-        return batch
-    opacity = batch.weights * irrelevant_cells(batch.targets, batch.weights)
-    if marks_only:
-        opacity = opacity * has_mark(batch.targets, batch.weights)[:, None, None]
-    opacity = opacity.unsqueeze(1)
+def replace_irrelevant(batch: SteeringBatch, fills: Tensor) -> SteeringBatch:
+    """Fill the irrelevant region of each image with its colour (N, 3); the edit stays as it is."""
+    opacity = (batch.weights * irrelevant_cells(batch.targets, batch.weights)).unsqueeze(1)
     colour = fills.to(batch.images)[:, :, None, None]
     return replace(batch, images=batch.images * (1 - opacity) + colour * opacity)

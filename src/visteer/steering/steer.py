@@ -323,7 +323,8 @@ class _Draws:
         self.attended = has_edit.copy()
         self.attended[has_edit] = loop.usable[edit_rows[has_edit]]
         if loop.marks is not None:
-            self.donors = draw_donors(len(rows), loop.marks, generator)
+            self.donors = draw_donors(np.isin(rows, loop.marks.rows), loop.marks, generator)
+            self.sources = torch.randint(len(data), (len(rows),), generator=generator)
             pasted = (self.donors >= 0).any(1).numpy()
             if loop.method.marks in ("any", "irrelevant"):
                 self.attended |= pasted & ~has_edit
@@ -335,7 +336,7 @@ class _Draws:
         loop = self.loop
         batch = loop.data.batch(self.rows[part], loop.accelerator.device)
         if self.donors is not None:
-            batch = transplant(batch, loop.data, self.donors[part], self.fills[part])
+            batch = transplant(batch, loop.data, self.donors[part], self.sources[part], self.fills[part])
         elif loop.config.irrelevant == "replace":
             batch = replace_irrelevant(batch, self.fills[part])
         images, targets, weights = loop.transform.apply(
