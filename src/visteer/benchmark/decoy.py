@@ -28,7 +28,7 @@ SEEDS = (1, 10, 100, 1000, 10000)
 """Those of the typology."""
 
 EPOCHS = 12
-"""Where the accuracy on validation images, which have the decoy too, does not rise any more."""
+"""A quarter of the typology's 50, with a cosine schedule: enough to reach its published accuracy of clean training."""
 
 TYPOLOGY: Mapping[str, object] = {
     "optimizer": "adam",
