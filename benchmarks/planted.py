@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 from typing import get_args
 
-from visteer.atomic import write_text
 from visteer.benchmark.planted import APPROACHES, PlantedRun, run_planted
+from visteer.benchmark.records import kept_result
 from visteer.data.planted import PlantedMark
 from visteer.study import Study
 
@@ -32,14 +32,8 @@ def main() -> None:
     run = PlantedRun(given.mark, given.approach, given.seed, given.fraction, given.epochs)
     name = given.study.resolve().name
     path = None if given.out is None else given.out / f"{name}--{run.name}.json"
-    if path is not None and path.exists():
-        text = path.read_text(encoding="utf-8")
-    else:
-        text = json.dumps({"study": name, **run_planted(Study(given.study), run)}, indent=1) + "\n"
-        if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_text(path, text)
-    sys.stdout.write(text)
+    result = kept_result(path, lambda: {"study": name, **run_planted(Study(given.study), run)})
+    sys.stdout.write(json.dumps(result, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).resolve().parents[1] / "src" / "visteer"
-FOUNDATION = ("errors", "atomic")
+FOUNDATION = ("errors", "atomic", "lifeline")
 STAGES = (
     ("data", "edits"),
     ("models",),

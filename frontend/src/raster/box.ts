@@ -6,6 +6,12 @@ export interface Box {
   readonly bottom: number;
 }
 
+/** Of a raster or a screen. */
+export interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
 export const NOTHING: Box = { left: 0, top: 0, right: 0, bottom: 0 };
 
 export function isEmpty(box: Box): boolean {

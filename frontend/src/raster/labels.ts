@@ -1,10 +1,5 @@
-import { clipTo, union, type Box } from "./box";
+import { clipTo, union, type Box, type Size } from "./box";
 import type { Shape } from "./shapes";
-
-interface Size {
-  readonly width: number;
-  readonly height: number;
-}
 
 /** A label for each cell, row by row, on a grid that may be coarser than the picture. */
 export interface Labels extends Size {

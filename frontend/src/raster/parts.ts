@@ -1,9 +1,5 @@
+import type { Size } from "./box";
 import type { Point } from "./shapes";
-
-interface Size {
-  readonly width: number;
-  readonly height: number;
-}
 
 /** The connected parts of some cells: the part of each cell from 1, 0 for none; how large each is; a cell of each. */
 export interface Parts extends Size {

@@ -1,4 +1,4 @@
-import { clipTo, type Box } from "./box";
+import { clipTo, type Box, type Size } from "./box";
 
 export interface Point {
   readonly x: number;
@@ -9,11 +9,6 @@ export interface Point {
 export interface Shape {
   readonly box: Box;
   readonly coverageAt: (x: number, y: number) => number;
-}
-
-interface Size {
-  readonly width: number;
-  readonly height: number;
 }
 
 export function boxShape(size: Size, a: Point, b: Point): Shape {

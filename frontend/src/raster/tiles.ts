@@ -1,19 +1,14 @@
-import { NOTHING, union, type Box } from "./box";
+import { NOTHING, union, type Box, type Size } from "./box";
 import { cellsOf, putCells, type Cells, type Mask } from "./mask";
 
 export const TILE = 64;
 
-interface Size {
-  readonly width: number;
-  readonly height: number;
-}
-
-/** The numbers of the tiles that `box` touches. */
-function tilesOf(size: Size, box: Box): number[] {
-  const across = Math.ceil(size.width / TILE);
+/** The numbers of the tiles that `box` touches, of `side` cells on each side. */
+export function tilesOf(size: Size, box: Box, side = TILE): number[] {
+  const across = Math.ceil(size.width / side);
   const tiles: number[] = [];
-  for (let row = Math.floor(box.top / TILE); row * TILE < box.bottom; row++)
-    for (let column = Math.floor(box.left / TILE); column * TILE < box.right; column++) tiles.push(row * across + column);
+  for (let row = Math.floor(box.top / side); row * side < box.bottom; row++)
+    for (let column = Math.floor(box.left / side); column * side < box.right; column++) tiles.push(row * across + column);
   return tiles;
 }
 

@@ -1,5 +1,6 @@
 import { clipTo, isEmpty, type Box } from "../raster/box";
 import type { Mask } from "../raster/mask";
+import { tilesOf } from "../raster/tiles";
 import { IRRELEVANT_RGB, tintPixels } from "../raster/tint";
 
 type Kind = "relevant" | "irrelevant";
@@ -31,7 +32,7 @@ export class MaskLayers {
         const context = this.layers[kind].getContext("2d")!;
         const pixels = context.createImageData(part.right - part.left, part.bottom - part.top);
         const any = tintPixels(this.mask, part, kind, pixels.data);
-        if (any) for (const block of blocksOf(part)) this.filled[kind].add(block);
+        if (any) for (const block of tilesOf(this.mask, part, BLOCK)) this.filled[kind].add(block);
         else if (!this.has(kind, part)) continue;
         context.putImageData(pixels, part.left, part.top);
       }
@@ -84,15 +85,8 @@ export class MaskLayers {
   }
 
   private has(kind: Kind, box: Box): boolean {
-    return this.filled[kind].size > 0 && blocksOf(box).some((block) => this.filled[kind].has(block));
+    return this.filled[kind].size > 0 && tilesOf(this.mask, box, BLOCK).some((block) => this.filled[kind].has(block));
   }
-}
-
-function blocksOf(box: Box): number[] {
-  const blocks: number[] = [];
-  for (let row = Math.floor(box.top / BLOCK); row * BLOCK < box.bottom; row++)
-    for (let column = Math.floor(box.left / BLOCK); column * BLOCK < box.right; column++) blocks.push(row * 4096 + column);
-  return blocks;
 }
 
 function layerOf(mask: Mask): HTMLCanvasElement {

@@ -1,8 +1,8 @@
-import { isEmpty, NOTHING, union, type Box } from "../raster/box";
+import { isEmpty, NOTHING, union, type Box, type Size } from "../raster/box";
 import type { Point } from "../raster/shapes";
 import { MaskLayers } from "./mask_layers";
 import type { Mask } from "../raster/mask";
-import { boxOnScreen, fit, keepInSight, pan, toPicture, toScreen, zoomAt, type Size, type Viewport } from "./viewport";
+import { boxOnScreen, fit, keepInSight, pan, toPicture, toScreen, zoomAt, type Viewport } from "./viewport";
 
 /** From this many pixels a cell on the cells are shown as squares. */
 export const SMOOTH_BELOW = 20;

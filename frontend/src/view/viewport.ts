@@ -1,4 +1,4 @@
-import type { Box } from "../raster/box";
+import type { Box, Size } from "../raster/box";
 import type { Point } from "../raster/shapes";
 
 /** Where the picture lies on the screen: screen = picture * scale + (x, y). */
@@ -6,11 +6,6 @@ export interface Viewport {
   readonly scale: number;
   readonly x: number;
   readonly y: number;
-}
-
-export interface Size {
-  readonly width: number;
-  readonly height: number;
 }
 
 const MOST_PIXELS_PER_CELL = 40;

@@ -7,9 +7,7 @@ that no cell outlives the grid.
 from __future__ import annotations
 
 import copy
-import os
 import sys
-import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +18,7 @@ from visteer.benchmark.records import CellRecord, read_record, write_record
 from visteer.benchmark.spec import BenchmarkSpec, Cell, read_spec
 from visteer.edits.formats.regions import choose_fraction
 from visteer.errors import VisteerError
+from visteer.lifeline import end_with_input
 from visteer.steering import SteeringConfig, SteeringDataset
 from visteer.study import (
     BadFiles,
@@ -147,22 +146,9 @@ def _run_of(study: Study, cell: Cell, config: SteeringConfig) -> str | None:
     return None
 
 
-def _end_with_the_grid() -> None:
-    """Stop this process when the grid, at the other end of standard input, is gone."""
-
-    def watch() -> None:
-        while os.read(
-            sys.stdin.fileno(), 4096
-        ):  # not through sys.stdin, which would be locked when Python ends
-            pass
-        os._exit(3)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
 def main(spec_path: str, data_root: str, out: str, name: str) -> int:
     """Run the cell `name`; the error, in one line, is the last line of standard error."""
-    _end_with_the_grid()
+    end_with_input(3)
     try:
         spec = read_spec(Path(spec_path), Path(data_root))
         run_cell(spec, Path(out), next(cell for cell in spec.cells() if cell.name == name))

@@ -6,7 +6,8 @@ import os
 import statistics
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from importlib import import_module
@@ -92,18 +93,20 @@ def read_grid(out: Path) -> tuple[BenchmarkSpec, tuple[CellRecord, ...]]:
     if not (out / "spec.toml").exists():
         raise VisteerError(f"{out} holds no benchmark; run one: visteer benchmark SPEC.toml --out {out}")
     spec = read_spec(out / "spec.toml")
-    return spec, tuple(_with_rating(out, read_record(out, cell)) for cell in spec.cells())
+    return spec, tuple(_with_ratings(out, [read_record(out, cell) for cell in spec.cells()]))
 
 
-def _with_rating(out: Path, record: CellRecord) -> CellRecord:
-    """The record with the expert rating of its run's maps of the test images, where they were rated."""
-    if record.state != "done" or record.run is None:
-        return record
-    rated = run_ratings(Study(study_folder(out, record.cell)), [record.run], "test")
-    if record.run not in rated:
-        return record
-    figures = {**record.figures, "expert_rating": rated[record.run].mean.to_json()}
-    return replace(record, figures=figures)
+def _with_ratings(out: Path, records: Sequence[CellRecord]) -> Iterator[CellRecord]:
+    """The records with the expert rating of their runs' maps of the test images, where those were rated."""
+    runs = defaultdict(list)
+    for record in records:
+        if record.state == "done" and record.run is not None:
+            runs[study_folder(out, record.cell)].append(record.run)
+    rated = {folder: run_ratings(Study(folder), names, "test") for folder, names in runs.items()}
+    for record in records:
+        rating = rated.get(study_folder(out, record.cell), {}).get(record.run or "")
+        rates = {} if rating is None else {"expert_rating": rating.mean.to_json()}
+        yield replace(record, figures={**record.figures, **rates})
 
 
 @dataclass(frozen=True)

@@ -133,9 +133,9 @@ def plant(
         kinds: NDArray[np.int64] = data.labels if told == "agree" else rng.integers(0, classes, len(data))
         seed = int(np.random.default_rng([run.seed, part, 1]).integers(2**31))
         images, where = plant_marks(images, kinds, run.mark, classes=classes, seed=seed)
-    edits = {}
+    edits, row_of = {}, {name: row for row, name in enumerate(data.ids)}
     for name in choose_fraction(list(data.ids), run.fraction, run.seed):
-        row = data.ids.index(name)
+        row = row_of[name]
         edit_row = data.edit_rows[row]
         relevant = np.zeros(where.shape[1:], np.bool_)
         if edit_row >= 0:

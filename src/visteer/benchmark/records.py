@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -36,6 +36,18 @@ class CellRecord:
     def value(self, name: str) -> float | None:
         """The figure `name`, None where the cell has none."""
         return self.figures.get(name, {}).get("value")
+
+
+def kept_result(path: Path | None, run: Callable[[], dict[str, object]]) -> dict[str, object]:
+    """What `run` gives, kept as JSON at `path`; what is there already is read instead. None keeps nothing."""
+    if path is not None and path.exists():
+        kept: dict[str, object] = json.loads(path.read_text(encoding="utf-8"))
+        return kept
+    result = run()
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, json.dumps(result, indent=1) + "\n")
+    return result
 
 
 def record_path(out: Path, cell: Cell) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from importlib.resources import files
-from json import dumps, loads
 from pathlib import Path
 from typing import Annotated, get_args
 
@@ -13,6 +12,7 @@ from visteer.atomic import write_text
 from visteer.benchmark.decoy import EPOCHS, DecoyRun, approaches, run_decoy
 from visteer.benchmark.figure import write_figures
 from visteer.benchmark.grid import Engine, Standing, read_grid, run_grid
+from visteer.benchmark.records import kept_result
 from visteer.benchmark.table import ResultTable, result_table, to_csv, to_html, to_latex, to_markdown
 from visteer.cli.options import JsonOption, one_of
 from visteer.cli.output import note, print_json, progress_bar, progress_bars, say
@@ -97,16 +97,21 @@ def benchmark(
         return
     if approach is not None:
         raise typer.BadParameter("--approach is for a run on a decoy set; a file names its own approaches")
-    path = _spec_path(spec)
+    _run_grid(_spec_path(spec), out, data_root, workers, one_of(engine, Engine, "--engine"), json=json)
+
+
+def _run_grid(
+    path: Path, out: Path | None, data_root: Path | None, workers: int, engine: str, *, json: bool
+) -> None:
+    """All cells that are not done yet; then tables and figures."""
     folder = out or Path(path.stem)
-    chosen = one_of(engine, Engine, "--engine")
     with progress_bars() as bars:
         run_grid(
             path,
             folder,
             data_root=data_root,
             workers=workers,
-            engine=chosen,  # type: ignore[arg-type]
+            engine=engine,  # type: ignore[arg-type]
             on_cell=_tell,
             progress=bars,
         )
@@ -138,15 +143,12 @@ def benchmark(
 
 def _run_decoy(run: DecoyRun, data: Path | None, out: Path | None, *, json: bool) -> None:
     """One run, told and, with `out`, written to a file of its own there; one that is there already is not run again."""
-    path = None if out is None else out / f"{run.name}.json"
-    if path is not None and path.exists():
-        result = loads(path.read_text(encoding="utf-8"))
-    else:
+
+    def train() -> dict[str, object]:
         with progress_bar("training") as bar:
-            result = run_decoy(run, data, on_step=bar)
-        if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_text(path, dumps(result, indent=1) + "\n")
+            return run_decoy(run, data, on_step=bar)
+
+    result = kept_result(None if out is None else out / f"{run.name}.json", train)
     if json:
         print_json(result)
         return

@@ -153,15 +153,12 @@ class ImageRows:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def __getitem__(self, index: int | slice | NDArray[np.int64]) -> NDArray[np.uint8]:
-        """The pictures at `index`, as NumPy would give them."""
-        return np.asarray(self._images[self._rows[index]])
-
-    def pixels(
-        self, rows: NDArray[np.int64], ys: NDArray[np.int64], xs: NDArray[np.int64]
+    def __getitem__(
+        self, index: int | slice | NDArray[np.int64] | tuple[NDArray[np.int64], ...]
     ) -> NDArray[np.uint8]:
-        """(k, 3) the pixels at (`ys`, `xs`) of the pictures `rows`, k of each; nothing else is read."""
-        return np.asarray(self._images[self._rows[rows], ys, xs])
+        """The pictures at `index`, or with (rows, ys, xs) those pixels alone, as NumPy would give them."""
+        rows, *within = index if isinstance(index, tuple) else (index,)
+        return np.asarray(self._images[(self._rows[rows], *within)])
 
 
 def resize_image(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:

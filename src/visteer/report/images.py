@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
+from typing import Literal
 
 import matplotlib
 import numpy as np
@@ -82,11 +83,65 @@ def is_dead(row: GalleryRow, run: int) -> bool:
     return not np.any(np.nan_to_num(row.maps[run]))
 
 
-def data_uri(picture: Picture) -> str:
-    """Encode `picture` as a WebP data URI that an `<img>` can show without a network."""
+def data_uri(picture: Picture, kind: Literal["webp", "png"] = "webp") -> str:
+    """Encode `picture` as a data URI that can be shown without a network: small as WebP, exact as PNG."""
     buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "WEBP", quality=86, method=4)
-    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    options = {"quality": 86, "method": 4} if kind == "webp" else {}
+    Image.fromarray(picture).save(buffer, kind, **options)
+    return f"data:image/{kind};base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """A picture of the grid with its caption; `picture` is None where there is no edit to draw."""
+
+    left: int
+    top: int
+    picture: Picture | None
+    caption: str
+
+
+@dataclass(frozen=True)
+class _Grid:
+    """Where everything lies, in pixels: `titles` are (left, text) at `margin` from the top."""
+
+    width: int
+    height: int
+    margin: int
+    titles: tuple[tuple[int, str], ...]
+    cells: tuple[_Cell, ...]
+
+
+def _laid_out(rows: Sequence[GalleryRow], columns: Sequence[str]) -> _Grid:
+    """A row for each image: the image, its edit, and one map for each further column.
+
+    Raises:
+        ValueError: there is no row, or a row has not one map for each column after the second.
+    """
+    runs = len(columns) - 2
+    if not rows or runs < 1 or any(len(row.maps) != runs for row in rows):
+        raise ValueError("the picture needs at least one row, and one map for each column after the second")
+    margin, gap, header, caption = 24, 10, 34, 34
+    lefts = [margin + column * (SIDE + gap) for column in range(len(columns))]
+    cells = []
+    for index, row in enumerate(rows):
+        top = margin + header + index * (SIDE + caption)
+        pictures = (draw_image(row), draw_edit(row), *(draw_map(row, run) for run in range(runs)))
+        predictions = (_prediction(row, run) for run in range(runs))
+        captions = (shorten(visible_text(row.true_class), 24), "", *predictions)
+        cells += [
+            _Cell(left, top, picture, text)
+            for left, picture, text in zip(lefts, pictures, captions, strict=True)
+        ]
+    return _Grid(
+        width=2 * margin + len(columns) * (SIDE + gap) - gap,
+        height=margin + header + len(rows) * (SIDE + caption) + margin // 2,
+        margin=margin,
+        titles=tuple(
+            (left, shorten(visible_text(title), 22)) for left, title in zip(lefts, columns, strict=True)
+        ),
+        cells=tuple(cells),
+    )
 
 
 def before_after_picture(
@@ -100,27 +155,17 @@ def before_after_picture(
     Raises:
         ValueError: there is no row, or a row has not one map for each column after the second.
     """
-    runs = len(columns) - 2
-    if not rows or runs < 1 or any(len(row.maps) != runs for row in rows):
-        raise ValueError("the picture needs at least one row, and one map for each column after the second")
-    margin, gap, header, caption = 24, 10, 34, 34
-    width = 2 * margin + len(columns) * (SIDE + gap) - gap
-    page = Image.new("RGB", (width, margin + header + len(rows) * (SIDE + caption) + margin // 2), "white")
+    grid = _laid_out(rows, columns)
+    page = Image.new("RGB", (grid.width, grid.height), "white")
     draw = ImageDraw.Draw(page)
-    lefts = [margin + column * (SIDE + gap) for column in range(len(columns))]
-    for left, title in zip(lefts, columns, strict=True):
-        draw.text((left, margin), shorten(visible_text(title), 22), fill=_INK, font=_font(17, bold=True))
-    for index, row in enumerate(rows):
-        top = margin + header + index * (SIDE + caption)
-        pictures = (draw_image(row), draw_edit(row), *(draw_map(row, run) for run in range(runs)))
-        predictions = (_prediction(row, run) for run in range(runs))
-        captions = (shorten(visible_text(row.true_class), 24), "", *predictions)
-        for left, picture, text in zip(lefts, pictures, captions, strict=True):
-            if picture is not None:
-                page.paste(Image.fromarray(picture), (left, top))
-            else:
-                draw.text((left, top + SIDE // 2), "no edit", fill=_PALE_INK, font=_font(14))
-            draw.text((left, top + SIDE + 6), text, fill=_PALE_INK, font=_font(14))
+    for left, title in grid.titles:
+        draw.text((left, grid.margin), title, fill=_INK, font=_font(17, bold=True))
+    for cell in grid.cells:
+        if cell.picture is not None:
+            page.paste(Image.fromarray(cell.picture), (cell.left, cell.top))
+        else:
+            draw.text((cell.left, cell.top + SIDE // 2), "no edit", fill=_PALE_INK, font=_font(14))
+        draw.text((cell.left, cell.top + SIDE + 6), cell.caption, fill=_PALE_INK, font=_font(14))
     return page
 
 
@@ -132,40 +177,26 @@ def before_after_svg(
     Raises:
         ValueError: as there.
     """
-    runs = len(columns) - 2
-    if not rows or runs < 1 or any(len(row.maps) != runs for row in rows):
-        raise ValueError("the picture needs at least one row, and one map for each column after the second")
-    margin, gap, header, caption = 24, 10, 34, 34
-    width = 2 * margin + len(columns) * (SIDE + gap) - gap
-    height = margin + header + len(rows) * (SIDE + caption) + margin // 2
-    lefts = [margin + column * (SIDE + gap) for column in range(len(columns))]
-    parts = [f'<rect width="{width}" height="{height}" fill="#fff"/>']
+    grid = _laid_out(rows, columns)
+    parts = [f'<rect width="{grid.width}" height="{grid.height}" fill="#fff"/>']
 
     def words(left: int, top: int, text: str, style: str) -> None:
-        shown = escape(shorten(visible_text(text), 24))
-        parts.append(f'<text x="{left}" y="{top}" font-family="sans-serif" {style}>{shown}</text>')
+        parts.append(f'<text x="{left}" y="{top}" font-family="sans-serif" {style}>{escape(text)}</text>')
 
-    for left, title in zip(lefts, columns, strict=True):
-        words(left, margin + 16, title, 'font-size="17" font-weight="bold" fill="#1b1e22"')
-    for index, row in enumerate(rows):
-        top = margin + header + index * (SIDE + caption)
-        pictures = (draw_image(row), draw_edit(row), *(draw_map(row, run) for run in range(runs)))
-        captions = (row.true_class, "", *(_prediction(row, run) for run in range(runs)))
-        for left, picture, text in zip(lefts, pictures, captions, strict=True):
-            if picture is not None:
-                size = f'x="{left}" y="{top}" width="{SIDE}" height="{SIDE}"'
-                parts.append(f'<image {size} href="{_png_uri(picture)}"/>')
-            else:
-                words(left, top + SIDE // 2, "no edit", 'font-size="14" fill="#545b63"')
-            words(left, top + SIDE + 20, text, 'font-size="14" fill="#545b63"')
+    title_style = f'font-size="17" font-weight="bold" fill="rgb{_INK}"'
+    pale_style = f'font-size="14" fill="rgb{_PALE_INK}"'
+    for left, title in grid.titles:
+        words(left, grid.margin + 16, title, title_style)
+    for cell in grid.cells:
+        if cell.picture is not None:
+            place = f'x="{cell.left}" y="{cell.top}" width="{SIDE}" height="{SIDE}"'
+            parts.append(f'<image {place} href="{data_uri(cell.picture, "png")}"/>')
+        else:
+            words(cell.left, cell.top + SIDE // 2, "no edit", pale_style)
+        words(cell.left, cell.top + SIDE + 20, cell.caption, pale_style)
     inside = "\n".join(parts)
-    return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}">\n{inside}\n</svg>\n'
-
-
-def _png_uri(picture: Picture) -> str:
-    buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "PNG")
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    size = f"0 0 {grid.width} {grid.height}"
+    return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{size}">\n{inside}\n</svg>\n'
 
 
 _COLOUR_MAP = "inferno"

@@ -5,16 +5,14 @@ Each line of its output is [done, total], or what went wrong. It ends when its s
 
 from __future__ import annotations
 
-import _thread
 import json
 import os
 import sys
-import time
 from contextlib import suppress
 from pathlib import Path
-from threading import Thread
 
 from visteer.errors import VisteerError
+from visteer.lifeline import end_with_input
 from visteer.study import Study, explain_run, save_explanation
 from visteer.study.study import SPLITS
 
@@ -24,7 +22,7 @@ _MERCY_SECONDS = 5
 
 def main(folder: str, run: str, split: str) -> int:
     """Make and store the maps; gives the exit status."""
-    Thread(target=_end_with_input, daemon=True).start()
+    end_with_input(1, mercy_seconds=_MERCY_SECONDS)
     if hasattr(os, "nice"):
         with suppress(OSError):
             os.nice(_NICENESS)
@@ -43,17 +41,6 @@ def main(folder: str, run: str, split: str) -> int:
 def _say(done: int, total: int) -> None:
     sys.stdout.write(json.dumps([done, total]) + "\n")
     sys.stdout.flush()
-
-
-def _end_with_input() -> None:
-    """Wait until whoever started this process is gone; then end it, tidily if that is quick."""
-    while os.read(
-        sys.stdin.fileno(), 1
-    ):  # not through the buffer, whose lock would be held while Python ends
-        pass
-    _thread.interrupt_main()
-    time.sleep(_MERCY_SECONDS)
-    os._exit(1)
 
 
 if __name__ == "__main__":

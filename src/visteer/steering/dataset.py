@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -121,15 +122,6 @@ class SteeringDataset(Dataset[SteeringBatch]):
             indices=torch.from_numpy(rows).to(device),
         )
 
-    def pixels(
-        self, rows: NDArray[np.int64], ys: NDArray[np.int64], xs: NDArray[np.int64]
-    ) -> NDArray[np.uint8]:
-        """(k, 3) uint8 the pixels at (`ys`, `xs`) of the images `rows`, k of each; nothing else is read."""
-        if isinstance(self.images, ImageRows):
-            return self.images.pixels(rows, ys, xs)
-        found: NDArray[np.uint8] = self.images[rows, ys, xs]
-        return found
-
     def edit_arrays(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Targets and weights (len(rows), S, S) uint8 of the images `rows`; zero without an edit."""
         size = self.image_size
@@ -143,21 +135,26 @@ class SteeringDataset(Dataset[SteeringBatch]):
         return targets, weights
 
 
-def relevant_cells(targets: Tensor, weights: Tensor) -> Tensor:
+CellsT = TypeVar("CellsT", Tensor, NDArray[Any])
+
+
+def relevant_cells(targets: CellsT, weights: CellsT) -> CellsT:
     """Where an edit says that the classifier should look: bool, in the shape of `targets` and `weights`.
 
     Example:
         >>> relevant_cells(torch.tensor([0.0, 0.5, 0.5]), torch.tensor([1.0, 1.0, 0.0]))
         tensor([False,  True, False])
     """
-    return (weights > 0) & (targets > 0)
+    cells: CellsT = (weights > 0) & (targets > 0)
+    return cells
 
 
-def irrelevant_cells(targets: Tensor, weights: Tensor) -> Tensor:
+def irrelevant_cells(targets: CellsT, weights: CellsT) -> CellsT:
     """Where an edit says that the classifier must not look: bool, in the shape of `targets` and `weights`.
 
     Example:
         >>> irrelevant_cells(torch.tensor([0.0, 0.5, 0.0]), torch.tensor([1.0, 1.0, 0.0]))
         tensor([ True, False, False])
     """
-    return (weights > 0) & (targets == 0)
+    cells: CellsT = (weights > 0) & (targets == 0)
+    return cells

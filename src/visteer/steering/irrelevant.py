@@ -59,7 +59,7 @@ def donor_marks(data: SteeringDataset) -> DonorMarks:
     bits = np.uint64(1) << (cells[:, None] * _PLACES + cells).astype(np.uint64)
     for number, row in enumerate(rows):
         edit = data.edit_rows[row]
-        mark = (data.weights[edit] > 0) & (data.targets[edit] == 0)
+        mark = irrelevant_cells(data.targets[edit], data.weights[edit])
         areas[number] = mark.mean()
         places[number] = np.bitwise_or.reduce(bits[mark])
     return DonorMarks(rows, places, areas)
@@ -152,11 +152,11 @@ def transplant(
         receivers = np.flatnonzero(column >= 0)
         rows = column[receivers]
         donor_targets, donor_weights = data.edit_arrays(rows)
-        which, ys, xs = np.nonzero((donor_weights > 0) & (donor_targets == 0))
+        which, ys, xs = np.nonzero(irrelevant_cells(donor_targets, donor_weights))
         cells = torch.from_numpy(ys * data.image_size + xs).to(device)
         at = (torch.from_numpy(receivers[which]).to(device), cells)
         opacity = torch.from_numpy(donor_weights[which, ys, xs]).to(device).float().div(255) * free[at]
-        content = torch.from_numpy(data.pixels(rows[which], ys, xs)).to(device).float().div(255)
+        content = torch.from_numpy(data.images[rows[which], ys, xs]).to(device).float().div(255)
         at_all = (at[0][:, None], torch.arange(3, device=device), cells[:, None])
         images[at_all] = torch.lerp(images[at_all], content, opacity[:, None])
         targets[at] = targets[at] * (opacity == 0)
@@ -181,8 +181,8 @@ def _cover_own_marks(
         return batch
     device, rows = batch.images.device, sources.numpy()[which]
     targets, weights = data.edit_arrays(sources.numpy())
-    is_marked = torch.from_numpy((weights[which, ys, xs] > 0) & (targets[which, ys, xs] == 0)).to(device)
-    content = torch.from_numpy(data.pixels(rows, ys, xs)).to(device).float().div(255)
+    is_marked = torch.from_numpy(irrelevant_cells(targets, weights)[which, ys, xs]).to(device)
+    content = torch.from_numpy(data.images[rows, ys, xs]).to(device).float().div(255)
     at = tuple(torch.from_numpy(index).to(device) for index in (which, ys, xs))
     cover = torch.where(is_marked[:, None], fills.to(device)[at[0]], content)
     images = batch.images.permute(0, 2, 3, 1).clone()
