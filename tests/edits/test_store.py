@@ -470,3 +470,35 @@ def test_a_store_that_is_too_busy_says_so() -> None:
         with store._engine.connect(), pytest.raises(StoreFailure, match=r"too busy; try again"):
             store.count()
         assert store.count() == 0
+
+
+@pytest.mark.parametrize("how", ["deleted", "replaced"])
+def test_nothing_is_called_stored_in_a_file_that_is_not_there_any_more(
+    tmp_path: Path, make_edit: MakeEdit, how: str
+) -> None:
+    path = tmp_path / "study.db"
+    with EditStore(path) as store:
+        store.append("a.png", make_edit())
+        path.rename(tmp_path / "away.db")
+        if how == "replaced":
+            with EditStore(tmp_path / "other.db"):
+                pass
+            (tmp_path / "other.db").rename(path)
+        for act in (lambda: store.append("a.png", make_edit(2)), store.latest):
+            with pytest.raises(StoreFailure, match="deleted or replaced while it was open"):
+                act()
+        assert path.exists() == (how == "replaced")  # no empty file is made in its place
+        (tmp_path / "away.db").rename(path)
+        assert store.append("a.png", make_edit(2)) == 2  # it is back in its place
+    with EditStore(path) as again:
+        assert len(again.history("a.png")) == 2
+
+
+def test_a_file_that_goes_while_it_is_written_is_not_acknowledged(
+    tmp_path: Path, make_edit: MakeEdit
+) -> None:
+    path = tmp_path / "study.db"
+    with EditStore(path) as store:
+        store.append("a.png", make_edit())
+        with pytest.raises(StoreFailure, match="deleted or replaced"), store._writing():
+            path.rename(tmp_path / "away.db")

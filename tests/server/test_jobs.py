@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -50,6 +51,46 @@ def test_what_is_missing_is_made_and_is_what_explain_makes(jobs, study):
     with np.load(study.folder / "maps" / "plain-1-train.npz", allow_pickle=False) as made:
         np.testing.assert_allclose(made["maps"], expected.maps, atol=1e-5)
         np.testing.assert_allclose(made["instability"], expected.instability, atol=1e-4)
+
+
+def test_a_damaged_file_is_made_again_and_one_that_cannot_be_better_is_not(jobs, study):
+    jobs.want("plain-1")
+    wait_for(lambda: ended(jobs))
+    path = study.folder / "maps" / "plain-1-train.npz"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:1000])
+    jobs.want("plain-1")
+    wait_for(lambda: ended(jobs))
+    assert jobs._maps.stored("plain-1", "train") is not None
+    path.write_bytes(b"what a worker wrote, and nobody can read")
+    jobs._made["plain-1", "train"] = jobs._maps.stamp("plain-1", "train")
+    jobs.want("plain-1")
+    assert ended(jobs)
+
+
+def test_a_killed_worker_leaves_no_half_file(jobs, study, monkeypatch):
+    worker = """
+import os, sys
+from pathlib import Path
+(Path(sys.argv[1]) / "maps" / f".plain-1-train.npz.{os.getpid()}.partial").write_bytes(b"half")
+os.kill(os.getpid(), 9)
+"""
+
+    def start(job):
+        return subprocess.Popen(
+            [sys.executable, "-c", worker, str(study.folder)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    monkeypatch.setattr(jobs, "_start", start)
+    jobs.want("plain-1")
+    wait_for(lambda: ended(jobs))
+    (job,) = jobs.jobs
+    assert (job.state, "start the editor again" in job.detail) == ("failed", True)
+    assert not list((study.folder / "maps").glob(".*.partial"))
 
 
 def test_what_cannot_be_made_says_so_in_a_line_and_is_not_tried_again(jobs, study):

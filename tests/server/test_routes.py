@@ -141,6 +141,39 @@ def test_a_damaged_file_of_maps_is_computed_anew(serve, study):
     np.testing.assert_allclose(old, new, atol=1e-5)
 
 
+def test_no_damage_of_a_file_of_maps_is_a_failure_of_the_server(serve, study):
+    path = study.folder / "maps" / "plain-1-test.npz"
+    whole = path.read_bytes()
+    with np.load(path) as file:
+        arrays = dict(file)
+    key = study.ids().index(study.ids("test")[0])
+    client = serve()
+    rng = np.random.default_rng(0)
+    directory = whole.index(b"PK\x01\x02")
+
+    def damaged():
+        for place in rng.integers(directory, len(whole), 60):
+            yield whole[:place] + bytes([whole[place] ^ (1 << int(rng.integers(8)))]) + whole[place + 1 :]
+        count = len(arrays["ids"])
+        for change in (
+            {"dead": np.zeros((count, 2), bool)},
+            {"maps": np.zeros((count, 0, 0))},
+            {"ids": np.array("a")},
+        ):
+            out = io.BytesIO()
+            np.savez(out, **{**arrays, **change})
+            yield out.getvalue()
+        out = io.BytesIO()
+        np.save(out, arrays["maps"])
+        yield out.getvalue()
+
+    for content in damaged():
+        path.write_bytes(content)
+        assert client.get("/api/images?limit=1").status_code == 200
+        assert client.get(f"/api/images/{key}").status_code == 200
+        assert client.get(f"/api/images/{key}/map").status_code == 200
+
+
 def test_maps_that_are_written_later_are_seen(client, study):
     from visteer.study import save_explanation
 

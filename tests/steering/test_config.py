@@ -52,6 +52,8 @@ def test_an_unknown_preset_or_setting_is_refused():
         SteeringConfig.preset("best")
     with pytest.raises(ValueError, match="not a setting: speed"):
         SteeringConfig.from_dict({"speed": 3})
+    with pytest.raises(TypeError, match="must be a mapping, not list"):
+        SteeringConfig.from_dict([])
 
 
 def test_survives_json():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 import zlib
@@ -131,8 +132,10 @@ class EditStore:
         except (ArgumentError, NoSuchModuleError) as error:
             raise VisteerError(f"cannot use {self._name} as an edit store: {_first_line(error)}") from error
         self._write_engine = self._engine.execution_options(visteer_writes=True)
+        self._opened_file: os.stat_result | None = None
         try:
             self._open()
+            self._opened_file = self._file()
         except BaseException:
             self.close()
             raise
@@ -363,13 +366,42 @@ class EditStore:
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
+        self._check_in_place()
         with self._plain_errors(), self._engine.begin() as connection:
             yield connection
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
+        self._check_in_place()
         with self._plain_errors(), self._write_engine.begin() as connection:
             yield connection
+        self._check_in_place()  # before anything is called stored
+
+    def _file(self) -> os.stat_result | None:
+        """The SQLite file as it is now; None where the database is no file, or the file is gone."""
+        name = self.url.database
+        if (
+            self.url.get_backend_name() != "sqlite"
+            or not name
+            or name == ":memory:"
+            or name.startswith("file:")
+        ):
+            return None
+        try:
+            return Path(name).stat()
+        except OSError:
+            return None
+
+    def _check_in_place(self) -> None:
+        """Refuse a SQLite file that was deleted or replaced while it was open: what is written to it would vanish."""
+        if self._opened_file is None:
+            return
+        now = self._file()
+        if now is None or not os.path.samestat(now, self._opened_file):
+            raise StoreFailure(
+                f"{self._name} was deleted or replaced while it was open, so that nothing can be stored in it; put the "
+                "file back or restore it from a backup, then start this program anew"
+            )
 
     def _edits(self, query: Select[Any]) -> list[tuple[str, MapEdit]]:
         with self._reading() as connection:

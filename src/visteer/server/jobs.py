@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 from threading import Condition, Thread
 
 from visteer.data.sample import Split
-from visteer.server.maps import Maps
+from visteer.server.maps import Maps, Stamp
 from visteer.server.messages import JobState
 from visteer.study import Study
 
 _STOP_SECONDS = 3
+_KILLED = "the process was killed; start the editor again to have them made"
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class MapJobs:
         self._enabled = enabled
         self._splits = tuple(dict.fromkeys(sample.split for sample in study.samples))
         self._jobs: dict[tuple[str, Split], MapJob] = {}
+        self._made: dict[tuple[str, Split], Stamp | None] = {}
         self._changed = Condition()
         self._process: subprocess.Popen[str] | None = None
         self._thread: Thread | None = None
@@ -57,11 +59,13 @@ class MapJobs:
         """Have the maps made that `run` lacks; at once where that is asked for again, or is not enabled."""
         if run is None or not self._enabled:
             return
-        lacking = [split for split in self._splits if self._maps.stamp(run, split) is None]
+        lacking = [split for split in self._splits if self._maps.stored(run, split) is None]
         with self._changed:
             for split in lacking:
                 known = self._jobs.get((run, split))
-                if known is None or known.state == "done":  # done, and its file was deleted since
+                # Done, and its file was deleted or damaged since; one that is as it was made would be made so again.
+                changed = self._maps.stamp(run, split) != self._made.get((run, split))
+                if known is None or (known.state == "done" and changed):
                     self._jobs[run, split] = MapJob(run, split)
             if self._thread is None and lacking and not self._closed:
                 self._thread = Thread(target=self._work, name="map jobs", daemon=True)
@@ -101,13 +105,17 @@ class MapJobs:
                 self._put(replace(job, state="running"))
             with process:
                 said = self._follow(process, job)
+            for left in (self._study.folder / "maps").glob(f".*.{process.pid}.partial"):
+                left.unlink(missing_ok=True)  # it was killed while it wrote
+            is_made = not process.returncode or self._maps.stored(job.run, job.split) is not None
             with self._changed:
                 self._process = None
                 latest = self._jobs[job.run, job.split]
-                if process.returncode:
-                    self._put(replace(latest, state="failed", detail=said or "the process was killed"))
-                else:
+                if is_made:
+                    self._made[job.run, job.split] = self._maps.stamp(job.run, job.split)
                     self._put(replace(latest, state="done"))
+                else:
+                    self._put(replace(latest, state="failed", detail=said or _KILLED))
 
     def _start(self, job: MapJob) -> subprocess.Popen[str]:
         # -P: no module in the user's folder is taken for one of Python's. Its own session: Ctrl-C does not reach it.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
@@ -150,15 +148,16 @@ def _read_maps(path: Path, classes: int) -> StoredMaps | None:
     """The arrays in `path`, if they fit together."""
     try:
         with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-            ids = [str(name) for name in file["ids"]]
+            ids = [str(name) for name in file["ids"].tolist()]
             probabilities = file["probabilities"].astype(np.float32)
             maps, dead = file["maps"].astype(np.float32), file["dead"].astype(bool)
             unknown = np.full(len(ids), np.nan)
             instability = file.get("instability", unknown).astype(np.float32)
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+    except Exception:
         return None
     count = len(ids)
-    fits = probabilities.shape == (count, classes) and maps.ndim == 3 and instability.ndim == 1
+    fits = probabilities.shape == (count, classes) and maps.ndim == 3 and maps.size > 0
+    fits = fits and dead.ndim == instability.ndim == 1
     fits = fits and len(maps) == len(dead) == len(instability) == count
     if not fits or not (np.isfinite(maps).all() and np.isfinite(probabilities).all()):
         return None

@@ -139,7 +139,10 @@ class SteeringConfig:
 
         Raises:
             ValueError: a key is not a setting.
+            TypeError: `values` is no mapping.
         """
+        if not isinstance(values, Mapping):
+            raise TypeError(f"settings must be a mapping, not {type(values).__name__}")
         known = {field.name for field in dataclasses.fields(cls)}
         if unknown := sorted(set(values) - known):
             raise ValueError(f"not a setting: {', '.join(unknown)}")
