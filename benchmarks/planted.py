@@ -27,9 +27,11 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--fraction", type=float, default=1.0)
     parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--freeze", default="", help="modules that are not trained, joined by commas")
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
-    run = PlantedRun(given.mark, given.approach, given.seed, given.fraction, given.epochs)
+    freeze = tuple(filter(None, given.freeze.split(",")))
+    run = PlantedRun(given.mark, given.approach, given.seed, given.fraction, given.epochs, freeze)
     name = given.study.resolve().name
     path = None if given.out is None else given.out / f"{name}--{run.name}.json"
     result = kept_result(path, lambda: {"study": name, **run_planted(Study(given.study), run)})

@@ -25,11 +25,16 @@ def test_an_approach_without_edits_is_run_once_for_all_fractions(spec_path: Path
     assert Cell("blobs", "tiny", "proposed", 0.5, 0) in cells
 
 
-def test_settings_come_from_preset_then_benchmark_then_approach(spec_path: Path):
+def test_settings_go_from_preset_and_benchmark_to_model_data_and_approach(spec_path: Path):
     text = spec_path.read_text(encoding="utf-8").replace('approaches = ["without", "proposed"]', "")
+    text = text.replace(
+        "image_size = 32", "image_size = 32\nsettings = {epochs = 3, gamma = 2.0, patience = 4}"
+    )
+    text = text.replace('weights = "none"', 'weights = "none"\nsettings = {epochs = 2, batch_size = 4}')
     spec_path.write_text(text + '\n[approaches.paper]\npreset = "paper"\ngamma = 3.0\n', encoding="utf-8")
-    config = read_spec(spec_path).config("paper", seed=7)
-    assert (config.optimizer, config.epochs, config.gamma, config.seed) == ("sgd", 1, 3.0, 7)
+    config = read_spec(spec_path).config(Cell("blobs", "tiny", "paper", 1.0, 7))
+    assert (config.optimizer, config.epochs, config.gamma, config.seed) == ("sgd", 3, 3.0, 7)
+    assert (config.batch_size, config.patience) == (4, 4)
 
 
 def test_paths_count_from_the_file_or_from_the_data_root(spec_path: Path, tmp_path: Path):
@@ -51,6 +56,8 @@ def test_paths_count_from_the_file_or_from_the_data_root(spec_path: Path, tmp_pa
         ('name = "blobs"', 'name = "a--b"', "is no name"),
         ('images = "pictures/images"', "", "the entry 'images' is missing"),
         ('weights = "none"', 'weights = "none"\nurl = "x"', "not an entry: url"),
+        ("image_size = 32", "image_size = 32\nsettings = {epoks = 1}", "epoks"),
+        ('weights = "none"', 'weights = "none"\nsettings = 3', "model tiny: settings must be a table"),
         ("[[data]]", "[[data", "small.toml"),
     ],
 )

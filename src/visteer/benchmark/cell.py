@@ -27,6 +27,7 @@ from visteer.study import (
     chosen_irrelevant,
     default_selection,
     import_regions,
+    is_steered,
     make_study,
     stored_result,
     train_run,
@@ -74,18 +75,16 @@ def run_cell(spec: BenchmarkSpec, out: Path, cell: Cell) -> CellRecord:
     """
     known = read_record(out, cell)
     study = Study(study_folder(out, cell))
-    config = spec.config(cell.approach, cell.seed)
+    config, given = spec.config(cell), spec.given(cell)
     data = TrainingData.of(study)
     data = TrainingData(
         keep_edits(data.training, cell.fraction, cell.seed),
         keep_edits(data.validation, cell.fraction, cell.seed),
     )
-    if spec.approaches[cell.approach].get("irrelevant") == "auto":
+    if given.get("irrelevant") == "auto":
         config = replace(config, irrelevant=chosen_irrelevant(data.training))  # type: ignore[arg-type]
-    if "select_by" not in {**spec.settings, **spec.approaches[cell.approach]}:
-        config = replace(
-            config, select_by=default_selection(data.validation, steered=spec.uses_edits(cell.approach))
-        )
+    if "select_by" not in given:
+        config = replace(config, select_by=default_selection(data.validation, steered=is_steered(config)))
     started = time.monotonic()
     run = _run_of(study, cell, config)
     if run is None or not study.run_folder(run).finished:

@@ -35,13 +35,14 @@ RESAMPLES = 200
 
 @dataclass(frozen=True)
 class PlantedRun:
-    """What one run is: `fraction` of the training and validation images have an edit."""
+    """What one run is: `fraction` of the training and validation images have an edit, `freeze` is not trained."""
 
     mark: PlantedMark
     approach: str
     seed: int
     fraction: float = 1.0
     epochs: int = 8
+    freeze: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -80,6 +81,8 @@ def run_planted(
             **APPROACHES[run.approach],
             "epochs": run.epochs,
             "seed": run.seed,
+            "freeze": run.freeze,
+            "channels_last": True,
             "target_layer": study.settings.layer,
         }
     )

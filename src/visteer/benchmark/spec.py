@@ -37,12 +37,16 @@ _DATA_KEYS = {
     "image_size",
     "layer",
     "split_seed",
+    "settings",
 }
 
 
 @dataclass(frozen=True)
 class DataSpec:
-    """A data set: its name in the tables, and where it is. `split_seed` draws the split, the same for all cells."""
+    """A data set: its name in the tables, where it is, and settings of training on it.
+
+    `split_seed` draws the split, the same for all cells.
+    """
 
     name: str
     images: Path
@@ -53,15 +57,17 @@ class DataSpec:
     image_size: int = 224
     layer: str | None = None
     split_seed: int = 0
+    settings: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """A model: its name in the tables, what `build_classifier` calls it, and where its weights are from."""
+    """A model: its name in the tables, what `build_classifier` calls it, its weights, and settings of training it."""
 
     name: str
     model: str
     weights: str
+    settings: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -111,24 +117,35 @@ class BenchmarkSpec:
 
     def uses_edits(self, approach: str) -> bool:
         """Whether a run of `approach` depends on the annotation fraction."""
-        return is_steered(self.config(approach, 0))
+        return any(is_steered(self.config(cell)) for cell in self._any_cells(approach))
 
-    def config(self, approach: str, seed: int) -> SteeringConfig:
-        """The settings of a cell: the preset's, then the benchmark's, then the approach's; "auto" as transplant.
+    def config(self, cell: Cell) -> SteeringConfig:
+        """The settings of a cell; "auto" as transplant.
+
+        Each of these goes over those before it: the preset, `settings` of the benchmark, of the model, of the data
+        set, and the approach.
 
         Raises:
             ValueError, TypeError: they cannot be meant.
         """
-        own = dict(self.approaches[approach])
+        own = self.given(cell)
         if own.get("irrelevant") == "auto":
             own["irrelevant"] = "transplant"
         preset = SteeringConfig.preset(str(own.pop("preset", "default"))).to_dict()
-        return SteeringConfig.from_dict({**preset, **self.settings, **own, "seed": seed})
+        return SteeringConfig.from_dict({**preset, **own, "seed": cell.seed})
+
+    def given(self, cell: Cell) -> dict[str, object]:
+        """What the file says of the settings of a cell."""
+        return {
+            **self.settings,
+            **self.model_named(cell.model).settings,
+            **self.data_named(cell.data).settings,
+            **self.approaches[cell.approach],
+        }
 
     def study_settings(self, data: str, model: str) -> StudySettings:
         """The settings of the study that the cells of one data set and model share."""
-        d = next(entry for entry in self.data if entry.name == data)
-        m = next(entry for entry in self.models if entry.name == model)
+        d, m = self.data_named(data), self.model_named(model)
         return StudySettings(
             images=d.images,
             layout=d.layout,
@@ -141,6 +158,19 @@ class BenchmarkSpec:
             image_size=d.image_size,
             seed=d.split_seed,
         )
+
+    def data_named(self, name: str) -> DataSpec:
+        """The data set of that name."""
+        return next(entry for entry in self.data if entry.name == name)
+
+    def model_named(self, name: str) -> ModelSpec:
+        """The model of that name."""
+        return next(entry for entry in self.models if entry.name == name)
+
+    def _any_cells(self, approach: str) -> Iterator[Cell]:
+        """A cell of `approach` for each data set and model."""
+        for data, model in itertools.product(self.data, self.models):
+            yield Cell(data.name, model.name, approach, max(self.fractions), self.seeds[0])
 
 
 def read_spec(path: Path, data_root: Path | None = None) -> BenchmarkSpec:
@@ -185,8 +215,8 @@ def _parse(tables: Mapping[str, object], root: Path, default_name: str) -> Bench
     for kind, names in (("data", [d.name for d in spec.data]), ("models", [m.name for m in spec.models])):
         if len(set(names)) < len(names):
             raise ValueError(f"two entries of {kind} have one name; give each its own")
-    for approach in approaches:
-        spec.config(approach, 0)
+    for cell in spec.cells():
+        spec.config(cell)
     return spec
 
 
@@ -211,16 +241,18 @@ def _data(entry: Mapping[str, object], root: Path) -> DataSpec:
         image_size=_numbers([entry.get("image_size", 224)], f"data {name}: image_size", int, 16, 4096)[0],
         layer=str(entry["layer"]) if "layer" in entry else None,
         split_seed=_numbers([entry.get("split_seed", 0)], f"data {name}: split_seed", int, 0, 2**31)[0],
+        settings=_table(entry.get("settings", {}), f"data {name}: settings"),
     )
 
 
 def _model(entry: Mapping[str, object], root: Path) -> ModelSpec:
     name = _checked_name(str(entry["name"]))
-    _refuse_unknown(f"model {name}", entry, {"name", "model", "weights"})
+    _refuse_unknown(f"model {name}", entry, {"name", "model", "weights", "settings"})
     weights = str(entry.get("weights", "imagenet"))
     if weights not in ("imagenet", "offline", "none"):
         weights = str((root / weights).resolve())
-    return ModelSpec(name, str(entry.get("model", name)), weights)
+    settings = _table(entry.get("settings", {}), f"model {name}: settings")
+    return ModelSpec(name, str(entry.get("model", name)), weights, settings)
 
 
 def _checked_name(name: str) -> str:
