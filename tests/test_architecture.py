@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).resolve().parents[1] / "src" / "visteer"
-FOUNDATION = ("errors", "atomic", "lifeline")
+FOUNDATION = ("errors", "atomic", "lifeline", "machine")
 STAGES = (
     ("data", "edits"),
     ("models",),

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.cli.command_line import call
 from visteer.atomic import write_text
 from visteer.benchmark import grid as grid_module
 from visteer.benchmark.cell import keep_edits, run_cell
@@ -35,6 +36,14 @@ def test_every_cell_runs_in_its_own_run_and_again_nothing_is_left(spec_path: Pat
     assert run_grid(spec_path, out, on_cell=again.append) == records
     assert again == []
     assert read_grid(out)[1] == records
+
+    told = call("benchmark", spec_path, "--out", out, "--report", "--json").json
+    assert told["done"] == 3
+    page = Path(told["report"]).read_text(encoding="utf-8")
+    assert "3 of 3 done" in page
+    assert "cores" in page
+    assert page.count("data:image/png;base64") == 1
+    assert call("benchmark", "decoy-mnist-ross", "--approach", "clean", "--report").code == 2
 
 
 def test_a_cell_that_was_cut_short_goes_on_with_its_run(spec_path: Path, tmp_path: Path):

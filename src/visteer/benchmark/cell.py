@@ -11,6 +11,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from visteer.benchmark.spec import BenchmarkSpec, Cell, read_spec
 from visteer.edits.formats.regions import choose_fraction
 from visteer.errors import VisteerError
 from visteer.lifeline import end_with_input
+from visteer.machine import machine, versions
 from visteer.steering import SteeringConfig, SteeringDataset
 from visteer.study import (
     BadFiles,
@@ -97,6 +99,8 @@ def run_cell(spec: BenchmarkSpec, out: Path, cell: Cell) -> CellRecord:
         run=run,
         error="",
         seconds=known.seconds + time.monotonic() - started,
+        epoch_seconds=median(row["seconds"] for row in study.run_folder(run).history()),
+        machine={**machine(), **versions()},
         config=config.to_dict(),
         figures={name: figure.to_json() for name, figure in figures.items()},
     )

@@ -20,7 +20,8 @@ State = Literal["waiting", "done", "failed"]
 class CellRecord:
     """One cell: how it stands and, once done, its figures on the test images.
 
-    `figures` maps a name to value, low and high (a 95 % bootstrap interval over the images; None for NaN).
+    `seconds` are those of the cell, `epoch_seconds` the median of its epochs (training and validation), `machine` says
+    where. `figures` maps a name to value, low and high (a 95 % bootstrap interval over the images; None for NaN).
     `expert_rating`, the mean blind rating of its maps, is never stored: `read_grid` adds it where people have rated.
     """
 
@@ -30,6 +31,8 @@ class CellRecord:
     attempts: int = 0
     error: str = ""
     seconds: float = 0.0
+    epoch_seconds: float | None = None
+    machine: Mapping[str, str] = field(default_factory=dict)
     config: Mapping[str, object] = field(default_factory=dict)
     figures: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
 

@@ -118,7 +118,7 @@ def result_table(spec: BenchmarkSpec, records: Iterable[CellRecord]) -> ResultTa
 
 def to_markdown(table: ResultTable) -> str:
     """The table as GitHub's Markdown, errors below it."""
-    head = [*_HEADS, *(_title(name) for name in table.columns)]
+    head = table_heads(table)
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     for row in table.rows:
         texts = [
@@ -150,7 +150,7 @@ def to_csv(table: ResultTable) -> str:
 
 def to_latex(table: ResultTable) -> str:
     """The table as a LaTeX tabular; it needs the package booktabs."""
-    head = [*_HEADS, *(_title(name) for name in table.columns)]
+    head = table_heads(table)
     lines = [r"\begin{tabular}{" + "l" * len(_HEADS) + "r" * len(table.columns) + "}", r"\toprule"]
     lines += [" & ".join(map(_tex, head)) + r" \\", r"\midrule"]
     for row in table.rows:
@@ -170,16 +170,26 @@ def to_latex(table: ResultTable) -> str:
 
 def to_html(table: ResultTable) -> str:
     """The table as a page of its own, without scripts or anything from elsewhere."""
-    rows = []
+    rows, notes = html_rows(table)
+    template = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(_PAGE)
+    return template.render(name=table.name, heads=table_heads(table), rows=rows, notes=notes)
+
+
+def html_rows(table: ResultTable) -> tuple[list[dict[str, object]], list[str]]:
+    """The rows for a template: kind ("" or "published"), labels, cells of text and whether it is the best; notes."""
+    rows: list[dict[str, object]] = []
     for row in table.rows:
         cells = [(row.values[c].text, row.values[c].best) for c in table.columns]
         rows.append({"kind": "", "labels": _labels(row), "cells": cells})
         if row.published:
             shown = [(text, False) for text in _published_texts(table, row)]
             rows.append({"kind": "published", "labels": _published_labels(row), "cells": shown})
-    template = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(_PAGE)
-    heads = [*_HEADS, *(_title(name) for name in table.columns)]
-    return template.render(name=table.name, heads=heads, rows=rows, notes=_footnotes(table))
+    return rows, _footnotes(table)
+
+
+def table_heads(table: ResultTable) -> list[str]:
+    """The heads of all columns."""
+    return [*_HEADS, *(title_of(name) for name in table.columns)]
 
 
 _HEADS = ("data", "annotated", "model", "approach")
@@ -296,7 +306,8 @@ def _footnotes(table: ResultTable) -> list[str]:
     return notes
 
 
-def _title(name: str) -> str:
+def title_of(name: str) -> str:
+    """A figure's name for people, with an arrow for what is better."""
     return _TITLES.get(name, name)
 
 

@@ -13,6 +13,7 @@ from visteer.benchmark.decoy import EPOCHS, DecoyRun, approaches, run_decoy
 from visteer.benchmark.figure import write_figures
 from visteer.benchmark.grid import Engine, Standing, read_grid, run_grid
 from visteer.benchmark.records import kept_result
+from visteer.benchmark.report import render_benchmark
 from visteer.benchmark.table import ResultTable, result_table, to_csv, to_html, to_latex, to_markdown
 from visteer.cli.options import JsonOption, one_of
 from visteer.cli.output import note, print_json, progress_bar, progress_bars, say
@@ -72,6 +73,9 @@ def benchmark(
         Path | None,
         typer.Option(help="The folder of the decoy set's IDX files.", rich_help_panel=DECOYS),
     ] = None,
+    report: Annotated[
+        bool, typer.Option("--report", help="Also write report.html: tables, gains, plots, settings.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Run every cell of a benchmark that is not done yet, and write its tables; or one run on a decoy set.
@@ -93,17 +97,34 @@ def benchmark(
             marks=one_of(marks, MarkKind, "--marks"),  # type: ignore[arg-type]
             epochs=epochs,
         )
+        if report:
+            raise typer.BadParameter("--report is for a benchmark's file, not for a single run")
         _run_decoy(run, data, out, json=json)
         return
     if approach is not None:
         raise typer.BadParameter("--approach is for a run on a decoy set; a file names its own approaches")
-    _run_grid(_spec_path(spec), out, data_root, workers, one_of(engine, Engine, "--engine"), json=json)
+    _run_grid(
+        _spec_path(spec),
+        out,
+        data_root,
+        workers,
+        one_of(engine, Engine, "--engine"),
+        report=report,
+        json=json,
+    )
 
 
 def _run_grid(
-    path: Path, out: Path | None, data_root: Path | None, workers: int, engine: str, *, json: bool
+    path: Path,
+    out: Path | None,
+    data_root: Path | None,
+    workers: int,
+    engine: str,
+    *,
+    report: bool,
+    json: bool,
 ) -> None:
-    """All cells that are not done yet; then tables and figures."""
+    """All cells that are not done yet; then tables, figures and, if wanted, the report."""
     folder = out or Path(path.stem)
     with progress_bars() as bars:
         run_grid(
@@ -119,6 +140,11 @@ def _run_grid(
     table = result_table(grid, records)
     written = write_tables(folder, table)
     figures = write_figures(folder, grid, records)
+    page = folder / "report.html"
+    if report:
+        pictures = {path.stem.removeprefix("figure-"): path for path in figures if path.suffix == ".png"}
+        text = (folder / "spec.toml").read_text(encoding="utf-8")
+        write_text(page, render_benchmark(grid, records, text, pictures))
     failed = [record for record in records if record.state == "failed"]
     if json:
         print_json(
@@ -128,6 +154,7 @@ def _run_grid(
                 "failed": {record.cell.name: record.error for record in failed},
                 "tables": [str(path) for path in written],
                 "figures": [str(path) for path in figures],
+                "report": str(page) if report else None,
             }
         )
     else:
@@ -135,6 +162,8 @@ def _run_grid(
         say(f"tables: {', '.join(str(path) for path in written)}")
         if figures:
             say(f"figures: {', '.join(str(path) for path in figures)}")
+        if report:
+            say(f"report: {page}")
     if failed:
         raise VisteerError(
             f"{len(failed)} of {len(records)} runs failed; see {folder / 'logs'}, and call it again to retry"

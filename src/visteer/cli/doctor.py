@@ -14,7 +14,7 @@ import typer
 
 from visteer.cli.options import JsonOption
 from visteer.cli.output import print_json, print_table
-from visteer.steering.run_folder import versions
+from visteer.machine import versions
 from visteer.steering.steer import computes_bf16
 
 

@@ -44,7 +44,7 @@ def line_plot(
     whole_numbers = True
     for index, curve in enumerate(curves):
         style = run_style(index, len(curves))
-        ink, dashes = _RUN_INKS[style], _DASHES[style]
+        ink, dashes = RUN_INKS[style], _DASHES[style]
         y = np.where(np.isfinite(curve.y), curve.y, np.nan)
         axes.plot(
             curve.x,
@@ -58,10 +58,10 @@ def line_plot(
         if curve.low is not None and curve.high is not None:
             axes.fill_between(curve.x, curve.low, curve.high, color=ink, alpha=0.14, linewidth=0)
         whole_numbers = whole_numbers and bool(np.all(curve.x == np.rint(curve.x)))
-    _quieten(axes, x_label, whole_numbers)
+    quieten_axes(axes, x_label, whole_numbers)
     if y_limits is not None:
         axes.set_ylim(*y_limits)
-    return _inline_svg(figure, name)
+    return inline_svg(figure, name)
 
 
 def run_style(index: int, runs: int) -> int:
@@ -77,27 +77,29 @@ def run_style(index: int, runs: int) -> int:
 
 
 # Inks that no plot uses otherwise: each becomes a variable of the page's style sheet.
-_MUTED, _LINE = "#010203", "#010204"
-_RUN_INKS = ("#010210", "#010211", "#010212", "#010213")
-_INKS = {_MUTED: "var(--muted)", _LINE: "var(--line)"} | {
-    ink: f"var(--run-{style})" for style, ink in enumerate(_RUN_INKS)
+MUTED, LINE = "#010203", "#010204"
+RUN_INKS = ("#010210", "#010211", "#010212", "#010213")
+_INKS = {MUTED: "var(--muted)", LINE: "var(--line)"} | {
+    ink: f"var(--run-{style})" for style, ink in enumerate(RUN_INKS)
 }
 _DASHES: tuple[tuple[float, ...], ...] = ((4, 2), (), (1, 1.6), (6, 2, 1, 2))
 
 
-def _quieten(axes: Axes, x_label: str, whole_numbers: bool) -> None:
+def quieten_axes(axes: Axes, x_label: str, whole_numbers: bool) -> None:
+    """Give axes the look of all plots: no frame, faint lines, few ticks."""
     axes.patch.set_visible(False)
     axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.spines["bottom"].set_color(_LINE)
-    axes.grid(axis="y", color=_LINE, linewidth=0.8)
+    axes.spines["bottom"].set_color(LINE)
+    axes.grid(axis="y", color=LINE, linewidth=0.8)
     axes.set_axisbelow(True)
-    axes.tick_params(length=0, labelsize=8, labelcolor=_MUTED)
+    axes.tick_params(length=0, labelsize=8, labelcolor=MUTED)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=whole_numbers))
     axes.yaxis.set_major_locator(MaxNLocator(nbins=4))
-    axes.set_xlabel(x_label, fontsize=8, color=_MUTED)
+    axes.set_xlabel(x_label, fontsize=8, color=MUTED)
 
 
-def _inline_svg(figure: Figure, name: str) -> Markup:
+def inline_svg(figure: Figure, name: str) -> Markup:
+    """The figure as an `<svg>` element; ids begin with `name`, and inks of this module become the page's variables."""
     text = io.StringIO()
     with matplotlib.rc_context({"svg.hashsalt": name, "svg.fonttype": "none", "font.family": "DejaVu Sans"}):
         figure.savefig(text, format="svg", metadata={"Date": None})

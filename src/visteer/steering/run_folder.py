@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import platform
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -135,9 +133,3 @@ def digest_data(data: SteeringDataset) -> str:
         digest.update(np.ascontiguousarray(array).tobytes())
     digest.update("\0".join(data.ids).encode())
     return digest.hexdigest()
-
-
-def versions() -> dict[str, str]:
-    """The versions that a run's numbers depend on."""
-    names = ("visteer", "torch", "torchvision", "timm", "accelerate", "numpy")
-    return {"python": platform.python_version(), **{name: version(name) for name in names}}

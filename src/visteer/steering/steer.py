@@ -22,6 +22,7 @@ from torch.nn import functional as F
 from visteer.attribution import GradCAM, dead_maps
 from visteer.data.transforms import PairedTransform, TransformConfig
 from visteer.errors import VisteerError
+from visteer.machine import machine, versions
 from visteer.models import AttentionBranchOutputs, find_target_layer
 from visteer.steering.config import SteeringConfig
 from visteer.steering.dataset import SteeringBatch, SteeringDataset, irrelevant_cells
@@ -34,7 +35,7 @@ from visteer.steering.irrelevant import (
     transplant,
 )
 from visteer.steering.methods import METHODS, ForwardPass, check_method, usable
-from visteer.steering.run_folder import Epoch, RunFolder, digest_data, versions
+from visteer.steering.run_folder import Epoch, RunFolder, digest_data
 
 Watch = GradCAM | AttentionBranchOutputs | None
 Validate = Callable[[nn.Module], Mapping[str, float]]
@@ -481,6 +482,7 @@ def _description(data: SteeringDataset, config: SteeringConfig) -> dict[str, obj
     return {
         "config": config.to_dict(),
         "versions": versions(),
+        "machine": machine(),
         "data_digest": digest_data(data),
         "images": len(data),
         "edits": len(data.edited),

@@ -1,0 +1,159 @@
+"""A benchmark as one HTML file that needs no network: tables, gains, plots, settings, and how to repeat it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from visteer.benchmark.differences import FIGURES, Difference, differences
+from visteer.benchmark.plots import Point, fractions_plot, points_plot
+from visteer.benchmark.records import CellRecord
+from visteer.benchmark.spec import BenchmarkSpec
+from visteer.benchmark.table import ResultTable, Row, Value, html_rows, result_table, table_heads, title_of
+from visteer.steering import SteeringConfig
+
+GAIN = "f2"
+AGREEMENT = "iou"
+
+
+def render_benchmark(
+    spec: BenchmarkSpec, records: Sequence[CellRecord], spec_text: str, pictures: Mapping[str, Path]
+) -> str:
+    """Write the report as the text of one HTML file, to be saved as UTF-8.
+
+    Arguments:
+        spec, records: as `read_grid` gives them.
+        spec_text: the benchmark's file, shown as it is.
+        pictures: caption to PNG file; they are put into the page.
+    """
+    table = result_table(spec, records)
+    rows, notes = html_rows(table)
+    gains = differences(spec, records)
+    environment = Environment(
+        loader=ChoiceLoader([PackageLoader("visteer.benchmark"), PackageLoader("visteer.report")]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("benchmark.html").render(
+        name=spec.name,
+        facts=_facts(spec, records),
+        heads=table_heads(table),
+        rows=rows,
+        notes=notes,
+        reference=next(iter(spec.approaches)),
+        difference_heads=("data", "annotated", "model", "approach", *map(title_of, FIGURES), "cost"),
+        differences=[_difference_row(row) for row in gains],
+        plots=list(_plots(spec, table, gains)),
+        pictures=[(caption, _data_uri(path)) for caption, path in pictures.items()],
+        settings=_settings(records),
+        commands=f"visteer benchmark {spec.name}.toml --data-root DATA --report",
+        spec_name=f"{spec.name}.toml",
+        spec_text=spec_text,
+    )
+
+
+def _facts(spec: BenchmarkSpec, records: Sequence[CellRecord]) -> dict[str, str]:
+    """What a reader must know of the whole: cells, seeds, hours, machines and versions."""
+    done = [record for record in records if record.state == "done"]
+    machines = dict.fromkeys(json.dumps(record.machine) for record in done if record.machine)
+    facts = {
+        "runs": f"{len(done)} of {len(records)} done",
+        "seeds": ", ".join(map(str, spec.seeds)),
+        "annotated": ", ".join(f"{100 * fraction:g} %" for fraction in spec.fractions),
+        "hours of all runs": f"{sum(record.seconds for record in done) / 3600:.1f}",
+    }
+    for place, found in enumerate(machines, 1):
+        of = "" if len(machines) == 1 else f" {place}"
+        facts[f"machine{of}"] = ", ".join(f"{key} {value}" for key, value in json.loads(found).items())
+    return facts
+
+
+def _difference_row(row: Difference) -> dict[str, object]:
+    cells = [_signed(row.values[name]) for name in FIGURES]
+    cost = "–" if math.isnan(row.cost.mean) else f"{row.cost.text} ×"
+    return {
+        "labels": [row.data, f"{100 * row.fraction:g} %", row.model, row.approach],
+        "cells": [*cells, (cost, False)],
+    }
+
+
+def _signed(value: Value) -> tuple[str, bool]:
+    """The difference with its sign, and whether its interval leaves out 0."""
+    if math.isnan(value.mean):
+        return "–", False
+    sign = "" if value.mean < 0 else "+"
+    return f"{sign}{value.text}", not math.isnan(value.half) and abs(value.mean) > value.half
+
+
+def _plots(
+    spec: BenchmarkSpec, table: ResultTable, gains: Iterable[Difference]
+) -> Iterator[tuple[str, Markup]]:
+    """For each data set and model: the prediction against map agreement, over the fractions, and gain against cost."""
+    gains = list(gains)
+    for number, (data, model) in enumerate(dict.fromkeys((row.data, row.model) for row in table.rows)):
+        rows = [row for row in table.rows if (row.data, row.model) == (data, model)]
+        most = [row for row in rows if row.fraction == max(spec.fractions)]
+        about = f"{data}, {model}"
+        points = [Point(row.approach, row.values[AGREEMENT], row.values[GAIN]) for row in most]
+        if known := [point for point in points if point.x.count and point.y.count]:
+            plot = points_plot(known, f"agreement-{number}", title_of(AGREEMENT), title_of(GAIN))
+            yield f"{about}: prediction against agreement of the maps with the edits", plot
+        for name in (GAIN, AGREEMENT):
+            lines, level = _over_fractions(spec, rows, name)
+            if any(len(values) > 1 for values in lines.values()):
+                plot = fractions_plot(lines, f"fraction-{name}-{number}", title_of(name), level)
+                yield f"{about}: {title_of(name)} over the share of annotated images", plot
+        costs = [
+            Point(row.approach, row.cost, row.values[GAIN])
+            for row in gains
+            if (row.data, row.model, row.fraction) == (data, model, max(spec.fractions))
+            and row.cost.count
+            and row.values[GAIN].count
+        ]
+        if costs:
+            plot = points_plot(costs, f"cost-{number}", "cost, ×", f"gain in {title_of(GAIN)}")
+            yield f"{about}: gain over {next(iter(spec.approaches))} against cost of an epoch", plot
+
+
+def _over_fractions(
+    spec: BenchmarkSpec, rows: Iterable[Row], name: str
+) -> tuple[dict[str, dict[float, Value]], dict[str, Value]]:
+    """A figure of each approach at each fraction; and of those that use no edits."""
+    lines: dict[str, dict[float, Value]] = {}
+    level: dict[str, Value] = {}
+    for row in rows:
+        value = row.values[name]
+        if not value.count:
+            continue
+        if spec.uses_edits(row.approach):
+            lines.setdefault(row.approach, {})[row.fraction] = value
+        else:
+            level[row.approach] = value
+    return lines, level
+
+
+def _settings(records: Iterable[CellRecord]) -> list[tuple[str, str]]:
+    """Of each approach the settings that are not the default, as its runs had them; "…" where they differ."""
+    default = SteeringConfig().to_dict()
+    found: dict[str, dict[str, object]] = {}
+    for record in records:
+        for key, value in record.config.items():
+            if key == "seed" or value == default.get(key):
+                continue
+            known = found.setdefault(record.cell.approach, {})
+            known[key] = value if known.get(key, value) == value else "…"
+    return [
+        (name, ", ".join(f"{key} = {value}" for key, value in own.items())) for name, own in found.items()
+    ]
+
+
+def _data_uri(path: Path) -> str:
+    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode("ascii")

@@ -1,0 +1,115 @@
+"""The report of a benchmark: differences paired by seed, plots of all that is known, one file without the network."""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from scipy import stats
+
+from visteer.benchmark.differences import differences
+from visteer.benchmark.plots import Point, fractions_plot, points_plot
+from visteer.benchmark.records import CellRecord
+from visteer.benchmark.report import render_benchmark
+from visteer.benchmark.spec import BenchmarkSpec, DataSpec, ModelSpec
+from visteer.benchmark.table import Value, mean_over_seeds
+
+F2 = {
+    ("without", 1.0): (0.50, 0.60, 0.55),
+    ("proposed", 1.0): (0.60, 0.72, 0.66),
+    ("proposed", 0.1): (0.51, 0.60, 0.57),
+}
+
+
+@pytest.fixture
+def spec() -> BenchmarkSpec:
+    """One data set and model, two approaches, two fractions, three seeds."""
+    return BenchmarkSpec(
+        "small",
+        (DataSpec("busi", Path("busi"), "busi"),),
+        (ModelSpec("tiny", "test_resnet", "none"),),
+        {"without": {"method": "none"}, "proposed": {"method": "attention-mse", "gamma": 20.0}},
+        seeds=(0, 1, 2),
+        fractions=(1.0, 0.1),
+    )
+
+
+@pytest.fixture
+def records(spec: BenchmarkSpec) -> list[CellRecord]:
+    """All cells done, on one machine; a steered epoch takes 1.1 times as long."""
+    return [
+        CellRecord(
+            cell,
+            "done",
+            seconds=60.0,
+            epoch_seconds=11.0 if cell.approach == "proposed" else 10.0,
+            machine={"device": "cpu", "torch": "2.14"},
+            config=spec.config(cell).to_dict(),
+            figures={
+                name: {"value": F2[cell.approach, cell.fraction][cell.seed], "low": None, "high": None}
+                for name in ("f2", "iou")
+            },
+        )
+        for cell in spec.cells()
+    ]
+
+
+def test_differences_are_paired_by_seed_and_reuse_the_reference_of_all_fractions(spec, records):
+    rows = {(row.approach, row.fraction): row for row in differences(spec, records)}
+    assert set(rows) == {("proposed", 1.0), ("proposed", 0.1)}
+    for (approach, fraction), row in rows.items():
+        pairs = [a - b for a, b in zip(F2[approach, fraction], F2["without", 1.0], strict=True)]
+        low, high = stats.t.interval(0.95, 2, loc=sum(pairs) / 3, scale=stats.sem(pairs))
+        value = row.values["f2"]
+        assert (value.mean - value.half, value.mean + value.half) == pytest.approx((low, high))
+        assert row.cost.mean == pytest.approx(1.1)
+        assert math.isnan(row.values["auc"].mean)
+
+
+def test_a_seed_without_its_reference_is_left_out(spec, records):
+    kept = [r for r in records if (r.cell.approach, r.cell.seed) != ("without", 2)]
+    assert {row.values["f2"].count for row in differences(spec, kept)} == {2}
+
+
+def test_the_page_says_what_was_run_and_refers_to_nothing_outside(spec, records, tmp_path: Path):
+    picture = tmp_path / "figure.png"
+    Image.new("RGB", (4, 4)).save(picture)
+    page = render_benchmark(spec, records, 'name = "small" # <script>', {"busi, tiny": picture})
+    for text in ("9 of 9 done", "device cpu", "+0.110 ± ", "1.100 ± 0.000 ×", "gamma = 20.0", "--report"):
+        assert text in page
+    assert page.count("<svg") == 4  # agreement, f2 and IoU over the fractions, cost
+    assert "<script" not in page
+    assert not re.search(r'(?:src|href)="(?!data:|#)', page)
+    assert page == render_benchmark(spec, records, 'name = "small" # <script>', {"busi, tiny": picture})
+
+
+def test_a_clear_difference_is_marked_and_an_unclear_one_is_not(spec, records):
+    page = render_benchmark(spec, records, "", {})
+    clear = re.findall(r'<td class="number clear">([^<]*)</td>', page)
+    assert [text[:6] for text in clear] == ["+0.110", "+0.110"]  # f2 and iou, at all edits
+    assert "+0.010 ±" in page
+
+
+def test_a_benchmark_of_which_nothing_is_done_has_a_page(spec):
+    page = render_benchmark(spec, [CellRecord(cell) for cell in spec.cells()], "", {})
+    assert "0 of 9 done" in page
+    assert "<svg" not in page
+
+
+def test_each_approach_of_a_plot_has_its_name_and_its_own_ink():
+    values = [mean_over_seeds([0.1 * place, 0.2 * place]) for place in range(1, 4)]
+    plot = points_plot([Point(f"name{place}", v, v) for place, v in enumerate(values)], "p", "x", "y")
+    assert [f"name{place}" in plot for place in range(3)] == [True] * 3
+    assert all(f"var(--run-{place})" in plot for place in range(3))
+
+
+def test_what_was_never_annotated_is_a_level_beside_the_lines():
+    lines = {"visteer": {0.1: Value(0.5, 0.1, 3), 1.0: Value(0.6, math.nan, 1)}}
+    plot = fractions_plot(lines, "f", "F2", {"without": Value(0.4, 0.1, 3)})
+    assert "without" in plot
+    assert "visteer" in plot
+    assert re.search(r">10<", plot)
+    assert re.search(r">100<", plot)
