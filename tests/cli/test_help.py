@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from importlib.metadata import version
 
 import pytest
 
@@ -19,6 +20,10 @@ def test_every_command_is_listed_with_its_line():
     assert said.code == 0
     for name, line in COMMANDS.items():
         assert re.search(rf"^ +{name} +{re.escape(line)}$", said.out, re.MULTILINE)
+
+
+def test_the_version_is_that_of_the_package():
+    assert call("--version").out == f"visteer {version('visteer')}\n"
 
 
 def test_no_command_shows_the_help_and_counts_as_wrong_use():

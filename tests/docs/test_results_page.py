@@ -28,6 +28,18 @@ def test_runs_have_the_settings_that_the_command_gives_today(result):
     assert json.loads(json.dumps(decoy_config(run).to_dict())) == result["config"]
 
 
+@pytest.mark.parametrize(("spec", "records"), script.grids(script.RESULTS / "grids"), ids=lambda v: "")
+def test_a_benchmarks_runs_have_the_settings_of_its_file(spec, records):
+    shipped = (ROOT / "benchmarks" / "specs" / f"{spec.name}.toml").read_text(encoding="utf-8")
+    assert (script.RESULTS / "grids" / spec.name / "spec.toml").read_text(encoding="utf-8") == shipped
+    chosen_by_data = {"select_by": "", "irrelevant": ""}
+    for record in records:
+        if record.state == "done":
+            expected = {**spec.config(record.cell).to_dict(), **chosen_by_data}
+            expected["target_layer"] = record.config["target_layer"]
+            assert {**record.config, **chosen_by_data} == json.loads(json.dumps(expected))
+
+
 def decoy(approach: str, seed: int, accuracy: float) -> dict[str, object]:
     return {
         "approach": approach,

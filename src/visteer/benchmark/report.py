@@ -15,7 +15,16 @@ from visteer.benchmark.differences import FIGURES, Difference, differences
 from visteer.benchmark.plots import Point, fractions_plot, points_plot
 from visteer.benchmark.records import CellRecord
 from visteer.benchmark.spec import BenchmarkSpec
-from visteer.benchmark.table import ResultTable, Row, Value, html_rows, result_table, table_heads, title_of
+from visteer.benchmark.table import (
+    ResultTable,
+    Row,
+    Value,
+    html_rows,
+    result_table,
+    signed,
+    table_heads,
+    title_of,
+)
 from visteer.steering import SteeringConfig
 
 GAIN = "f2"
@@ -77,20 +86,12 @@ def _facts(spec: BenchmarkSpec, records: Sequence[CellRecord]) -> dict[str, str]
 
 
 def _difference_row(row: Difference) -> dict[str, object]:
-    cells = [_signed(row.values[name]) for name in FIGURES]
+    cells = [signed(row.values[name]) for name in FIGURES]
     cost = "–" if math.isnan(row.cost.mean) else f"{row.cost.text} ×"
     return {
         "labels": [row.data, f"{100 * row.fraction:g} %", row.model, row.approach],
         "cells": [*cells, (cost, False)],
     }
-
-
-def _signed(value: Value) -> tuple[str, bool]:
-    """The difference with its sign, and whether its interval leaves out 0."""
-    if math.isnan(value.mean):
-        return "–", False
-    sign = "" if value.mean < 0 else "+"
-    return f"{sign}{value.text}", not math.isnan(value.half) and abs(value.mean) > value.half
 
 
 def _plots(

@@ -311,6 +311,19 @@ def title_of(name: str) -> str:
     return _TITLES.get(name, name)
 
 
+def signed(difference: Value) -> tuple[str, bool]:
+    """A difference with its sign, and whether its interval leaves out 0.
+
+    Example:
+        >>> signed(Value(0.02, 0.01, 3)), signed(Value(-0.02, math.nan, 1))
+        (('+0.020 ± 0.010', True), ('-0.020', False))
+    """
+    if math.isnan(difference.mean):
+        return difference.text, False
+    sign = "" if difference.mean < 0 else "+"
+    return f"{sign}{difference.text}", abs(difference.mean) > difference.half
+
+
 def _tex(text: str) -> str:
     """`text` with LaTeX's signs escaped."""
     signs = {"\\": r"\textbackslash{}", "±": r"$\pm$", "–": "--", "↑": r"$\uparrow$", "↓": r"$\downarrow$"}

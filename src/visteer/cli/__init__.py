@@ -10,7 +10,9 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -65,7 +67,7 @@ def build_app(wanted: str | None) -> typer.Typer:
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
     )
-    app.callback()(_nothing)  # so that a single command still needs its name
+    app.callback()(_root)  # also so that a single command still needs its name
     for name, help_line in COMMANDS.items():
         if name == wanted:
             importlib.import_module(f"visteer.cli.{_MODULES.get(name, name)}").register(app)
@@ -84,5 +86,20 @@ def _prepare_streams() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"visteer {version('visteer')}")
+        raise typer.Exit
+
+
+def _root(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Stand for the command line itself."""
+
+
 def _nothing() -> None:
-    """Stand for the command line itself, and for commands that are not called."""
+    """Stand for commands that are not called."""
