@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from visteer.attribution import GradCAM, dead_maps
+from visteer.attribution import GradCAM, dead_maps, fast_second_derivatives, has_grouped_convolution
 from visteer.data.transforms import PairedTransform, TransformConfig
 from visteer.errors import VisteerError
 from visteer.machine import machine, versions
@@ -160,6 +160,8 @@ class _Loop:
             model.to(memory_format=torch.channels_last)
         self.model, self.optimizer = accelerator.prepare(model, _optimizer(trained, config))
         reads_maps = self.method.reads == "grad-cam"
+        twice = (reads_maps and not config.constant_weights) or self.method.reads == "input gradients"
+        self.differentiated_twice = twice and has_grouped_convolution(model)
         self.layer = config.target_layer or find_target_layer(model) if reads_maps else None
         self.transform = PairedTransform(TransformConfig.preset(config.augment))
         self.class_weights = _class_weights(data, config).to(accelerator.device)
@@ -254,7 +256,8 @@ class _Loop:
 
     def _predict(self, model: nn.Module, images: Tensor) -> Tensor:
         """Logits in float32."""
-        with torch.autocast(self.accelerator.device.type, torch.bfloat16, enabled=self.bf16):
+        fast = fast_second_derivatives() if self.differentiated_twice else nullcontext()
+        with fast, torch.autocast(self.accelerator.device.type, torch.bfloat16, enabled=self.bf16):
             logits: Tensor = model(images)
         return logits.float()
 
