@@ -21,7 +21,6 @@ from visteer.steering import SteeringConfig
 from visteer.study import (
     Reporting,
     Study,
-    chosen_irrelevant,
     compare_runs,
     default_selection,
     evaluate_run,
@@ -31,6 +30,7 @@ from visteer.study import (
     is_steered,
     load_run,
     make_study,
+    own_recipe,
     runs_to_report,
     save_explanation,
     stages,
@@ -50,11 +50,13 @@ def trained(study) -> Study:
 
 
 def test_marks_are_transplanted_where_there_are_small_ones(study):
-    assert chosen_irrelevant(study.dataset("train")) == "none"  # no edit yet
+    assert own_recipe(study.dataset("train")) == {"irrelevant": "none"}  # no edit yet
     import_regions(study, "masks", outside="irrelevant")
-    assert chosen_irrelevant(study.dataset("train")) == "none"  # everything outside the lesion is no mark
+    assert own_recipe(study.dataset("train")) == {
+        "irrelevant": "none"
+    }  # everything outside the lesion is no mark
     import_regions(study, "masks", outside="unknown")
-    assert chosen_irrelevant(study.dataset("train")) == "transplant"
+    assert own_recipe(study.dataset("train")) == {"irrelevant": "transplant", "constant_weights": True}
 
 
 def test_the_layer_of_the_study_is_that_of_its_runs(made, tmp_path, settings):

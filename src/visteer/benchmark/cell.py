@@ -26,11 +26,11 @@ from visteer.study import (
     BadFiles,
     Study,
     TrainingData,
-    chosen_irrelevant,
     default_selection,
     import_regions,
     is_steered,
     make_study,
+    own_recipe,
     stored_result,
     train_run,
 )
@@ -84,7 +84,10 @@ def run_cell(spec: BenchmarkSpec, out: Path, cell: Cell) -> CellRecord:
         keep_edits(data.validation, cell.fraction, cell.seed),
     )
     if given.get("irrelevant") == "auto":
-        config = replace(config, irrelevant=chosen_irrelevant(data.training))  # type: ignore[arg-type]
+        recipe = {
+            key: value for key, value in own_recipe(data.training).items() if given.get(key, "auto") == "auto"
+        }
+        config = SteeringConfig.from_dict({**config.to_dict(), **recipe})
     if "select_by" not in given:
         config = replace(config, select_by=default_selection(data.validation, steered=is_steered(config)))
     started = time.monotonic()

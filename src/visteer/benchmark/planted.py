@@ -23,12 +23,13 @@ from visteer.study.study import SPLITS
 APPROACHES: Mapping[str, Mapping[str, object]] = {
     "clean": {"method": "none"},
     "without": {"method": "none"},
-    "proposed": {"method": "attention-mse", "gamma": 20.0},
+    "proposed": {"method": "attention-mse"},
     "transplant": {"method": "none", "irrelevant": "transplant"},
-    "visteer": {"method": "attention-mse", "gamma": 20.0, "irrelevant": "transplant"},
+    "visteer": {"method": "attention-mse", "irrelevant": "transplant", "constant_weights": True},
 }
 """clean is trained on images without marks. proposed has what the paper has: the object relevant, all else irrelevant.
-transplant and visteer have the mark irrelevant, the object relevant, and the rest unknown."""
+transplant and visteer have the mark irrelevant, the object relevant, and the rest unknown. visteer is what
+`visteer.study.own_recipe` gives there."""
 
 RESAMPLES = 200
 

@@ -22,8 +22,8 @@ APPROACHES: Mapping[str, Mapping[str, object]] = {
     "proposed": {"method": "attention-mse"},
     "visteer": {"method": "attention-mse", "irrelevant": "auto"},
 }
-"""Approaches that need no table in the file: settings over those of the benchmark. "auto" for `irrelevant` is what
-`visteer steer` takes by itself: transplant where the training edits have marks of their own, else none."""
+"""Approaches that need no table in the file: settings over those of the benchmark. "auto" for `irrelevant` is
+`visteer.study.own_recipe`, what `visteer steer` does by itself."""
 
 NumberT = TypeVar("NumberT", int, float)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,60}")

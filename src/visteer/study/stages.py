@@ -143,12 +143,16 @@ def train_run(
     return run, result
 
 
-def chosen_irrelevant(training: SteeringDataset) -> str:
-    """What to do with irrelevant regions where the user does not say: transplant marks where there are any.
+def own_recipe(training: SteeringDataset) -> dict[str, object]:
+    """The settings of Visteer's own recipe that depend on the edits, for `attention-mse` where the user does not say.
 
-    A mark is an irrelevant region small enough to be pasted; "everything outside the lesion" is none.
+    Where there are marks (irrelevant regions small enough to be pasted; "everything outside the lesion" is none), they
+    are transplanted. The prediction then no longer hangs on them, and for the maps the gradient to the activations is
+    enough: the channel weights are constants, which spares the second derivative.
     """
-    return "transplant" if len(donor_rows(training)) else "none"
+    if not len(donor_rows(training)):
+        return {"irrelevant": "none"}
+    return {"irrelevant": "transplant", "constant_weights": True}
 
 
 def default_selection(validation: SteeringDataset, *, steered: bool) -> str:
