@@ -53,7 +53,8 @@ GRID_TEXT = """\
 Pretrained EfficientNet-Lite0 at 112 px, the stem and the first three stages frozen, maps of 7 x 7 cells at
 `backbone.blocks.4`. Images and regions are those of the sets' own files; 10 % means that one in ten annotated images
 keeps its edit. `without` uses no edits. `proposed` is the loss as published (constant gamma 10, at the image's
-resolution, empty masks pull maps to zero), `visteer` what `visteer steer --gamma 20` does: a factor that rises from 0 to 20. Both train as `without` does. The kept epoch is picked on validation images."""
+resolution, empty masks pull maps to zero), `visteer` what `visteer steer --gamma 40` does: a factor that rises from 0
+while the learning rate falls. All train alike. The kept epoch is picked on validation images."""
 GRID_COMMAND = """\
 ```sh
 visteer benchmark {file} --data-root ../shared/data --workers 2 --report

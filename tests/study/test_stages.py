@@ -50,13 +50,14 @@ def trained(study) -> Study:
 
 
 def test_marks_are_transplanted_where_there_are_small_ones(study):
-    assert own_recipe(study.dataset("train")) == {"irrelevant": "none"}  # no edit yet
+    assert own_recipe(study.dataset("train"), None) == {"irrelevant": "none"}  # no edit yet
     import_regions(study, "masks", outside="irrelevant")
-    assert own_recipe(study.dataset("train")) == {
+    assert own_recipe(study.dataset("train"), None) == {
         "irrelevant": "none"
     }  # everything outside the lesion is no mark
     import_regions(study, "masks", outside="unknown")
-    assert own_recipe(study.dataset("train")) == {"irrelevant": "transplant", "constant_weights": True}
+    assert own_recipe(study.dataset("train"), None) == {"irrelevant": "transplant", "constant_weights": False}
+    assert own_recipe(study.dataset("train"), "layer3")["constant_weights"]
 
 
 def test_the_layer_of_the_study_is_that_of_its_runs(made, tmp_path, settings):

@@ -85,7 +85,9 @@ def run_cell(spec: BenchmarkSpec, out: Path, cell: Cell) -> CellRecord:
     )
     if given.get("irrelevant") == "auto":
         recipe = {
-            key: value for key, value in own_recipe(data.training).items() if given.get(key, "auto") == "auto"
+            key: value
+            for key, value in own_recipe(data.training, study.settings.layer).items()
+            if given.get(key, "auto") == "auto"
         }
         config = SteeringConfig.from_dict({**config.to_dict(), **recipe})
     if "select_by" not in given:

@@ -48,7 +48,7 @@ OWN_APPROACHES: Mapping[str, Mapping[str, object]] = {
     "proposed": {"method": "attention-mse"},
     "transplant": {"method": "none", "irrelevant": "transplant"},
     "replace": {"method": "none", "irrelevant": "replace"},
-    "visteer": {"method": "attention-mse", "irrelevant": "transplant", "constant_weights": True},
+    "visteer": {"method": "attention-mse", "irrelevant": "transplant"},
 }
 """Beside these each method of `visteer methods` is an approach. "clean" is trained on images without decoys."""
 

@@ -70,7 +70,7 @@ def steer(
         gamma = METHODS[method].gamma
     recipe: dict[str, object] = {}
     if irrelevant is None and resume is None and preset == "default" and method in ("none", "attention-mse"):
-        recipe = own_recipe(data.training)
+        recipe = own_recipe(data.training, opened.settings.layer)
         note(f"irrelevant regions: {recipe['irrelevant']} (--irrelevant changes it)")
     named: dict[str, object] = {
         "method": method,
