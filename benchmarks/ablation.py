@@ -1,10 +1,12 @@
-"""Transplanting without one of its parts, on the decoy set with marks on 60 images.
+"""Transplanting without one of its parts, on the decoy set.
 
-    python benchmarks/ablation.py --without cover --seed 1 --out benchmarks/results/ablation
+    python benchmarks/ablation.py --without places --seed 1 --fraction 0.001 --out benchmarks/results/ablation
 
 cover       an image's own mark is not covered, only pasted over by chance
-places      marks are pasted wherever they fall, three an image with probability 0.7, not one a place
+places      marks are pasted wherever they fall, three an image with probability 0.7, without a limit to their area
 clean       every image whose mark is known gets marks pasted, too
+
+cover and clean change only images whose mark is known: try them with --fraction 1.
 """
 
 from __future__ import annotations
@@ -43,7 +45,10 @@ def without_places() -> None:
     def draw(marked: NDArray[np.bool_], marks: DonorMarks, generator: torch.Generator) -> Tensor:
         drawn = torch.randint(len(marks), (len(marked), 3), generator=generator)
         wanted = torch.rand(drawn.shape, generator=generator) < 0.7
-        return torch.where(wanted, torch.from_numpy(marks.rows)[drawn], -1)
+        clean = (torch.rand(len(marked), generator=generator) < irrelevant.CLEAN_SHARE) & torch.from_numpy(
+            marked
+        )
+        return torch.where(wanted & ~clean[:, None], torch.from_numpy(marks.rows)[drawn], -1)
 
     import_module("visteer.steering.steer").draw_donors = draw
 
@@ -65,7 +70,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--without", choices=list(PARTS), required=True)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--fraction", type=float, default=0.001)
+    parser.add_argument("--fraction", type=float, default=1.0)
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
     PARTS[given.without]()

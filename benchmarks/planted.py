@@ -12,9 +12,10 @@ import sys
 from pathlib import Path
 from typing import get_args
 
-from visteer.benchmark.planted import APPROACHES, PlantedRun, run_planted
+from visteer.benchmark.planted import APPROACHES, PlantedRun, planted_settings, run_planted
 from visteer.benchmark.records import kept_result
 from visteer.data.planted import PlantedMark
+from visteer.steering import SteeringConfig
 from visteer.study import Study
 
 
@@ -35,6 +36,10 @@ def main() -> None:
     name = given.study.resolve().name
     path = None if given.out is None else given.out / f"{name}--{run.name}.json"
     result = kept_result(path, lambda: {"study": name, **run_planted(Study(given.study), run)})
+    wanted = SteeringConfig.from_dict(planted_settings(run)).to_dict()
+    chosen = ("select_by", "target_layer")
+    if {**result["config"], **dict.fromkeys(chosen)} != {**wanted, **dict.fromkeys(chosen)}:
+        sys.exit(f"{path} was measured with other settings; delete it, or take another --out")
     sys.stdout.write(json.dumps(result, indent=1) + "\n")
 
 

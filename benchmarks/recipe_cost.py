@@ -24,8 +24,8 @@ VARIANTS = {
     "plain": {"method": "none"},
     "map loss": {"method": "attention-mse"},
     "transplant": {"method": "none", "irrelevant": "transplant"},
-    "visteer": {"method": "attention-mse", "irrelevant": "transplant"},
-    "visteer, constant weights": {
+    "both": {"method": "attention-mse", "irrelevant": "transplant"},
+    "both, constant weights": {
         "method": "attention-mse",
         "irrelevant": "transplant",
         "constant_weights": True,

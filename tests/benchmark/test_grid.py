@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,7 @@ from visteer.atomic import write_text
 from visteer.benchmark import grid as grid_module
 from visteer.benchmark.cell import keep_edits, run_cell
 from visteer.benchmark.grid import Standing, read_grid, run_grid
-from visteer.benchmark.records import read_record, record_path
+from visteer.benchmark.records import CellRecord, read_record, record_path
 from visteer.benchmark.spec import read_spec
 from visteer.edits.map_edit import MapEdit
 from visteer.edits.rating import Rating
@@ -83,10 +85,16 @@ def test_a_cell_that_fails_is_tried_twice_and_shown_while_the_others_run(spec_pa
     assert "nowhere" in (tmp_path / "out" / "logs" / f"{bad.cell.name}.log").read_text(encoding="utf-8")
 
 
-def test_a_damaged_record_is_named_with_the_mend(spec_path: Path, tmp_path: Path):
+@pytest.mark.parametrize(
+    "damage", ["{", '"figures": null', '"figures": {"f2": 1}', '"machine": "x"', '"state": "?"']
+)
+def test_a_damaged_record_is_named_with_the_mend(spec_path: Path, tmp_path: Path, damage: str):
     cell = next(read_spec(spec_path).cells())
-    record_path(tmp_path, cell).parent.mkdir()
-    record_path(tmp_path, cell).write_text("{", encoding="utf-8")
+    whole = json.dumps(dataclasses.asdict(CellRecord(cell)))
+    text = damage if damage == "{" else f"{whole[:-1]}, {damage}}}"
+    path = record_path(tmp_path, cell)
+    path.parent.mkdir()
+    path.write_text(text, encoding="utf-8")
     with pytest.raises(VisteerError, match="damaged; delete it"):
         read_record(tmp_path, cell)
 

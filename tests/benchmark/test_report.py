@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,35 @@ def test_a_seed_without_its_reference_is_left_out(spec, records):
     assert {row.values["f2"].count for row in differences(spec, kept)} == {2}
 
 
+def test_a_reference_with_edits_is_paired_at_the_same_fraction_only(spec, records):
+    approaches = {"proposed": spec.approaches["proposed"], "other": {"method": "l1"}}
+    other = replace(spec, approaches=approaches)
+    kept = [r for r in records if r.cell.approach == "proposed"]
+    kept += [replace(r, cell=replace(r.cell, approach="other")) for r in kept]
+    kept = [r for r in kept if (r.cell.approach, r.cell.fraction, r.cell.seed) != ("proposed", 0.1, 2)]
+    counts = {row.fraction: row.values["f2"].count for row in differences(other, kept)}
+    assert counts == {1.0: 3, 0.1: 2}
+    assert {row.values["f2"].mean for row in differences(other, kept)} == {0.0}
+
+
+def test_times_of_different_machines_are_not_compared(spec, records):
+    moved = [replace(r, machine={"device": "H100"}) if r.cell.approach == "without" else r for r in records]
+    assert all(math.isnan(row.cost.mean) for row in differences(spec, moved))
+    stopped = [replace(r, epoch_seconds=0.0) if r.cell.approach == "without" else r for r in records]
+    assert all(math.isnan(row.cost.mean) for row in differences(spec, stopped))
+
+
+def test_settings_that_differ_between_runs_are_all_shown(spec, records):
+    longer = [
+        replace(r, config={**r.config, "epochs": 3})
+        if (r.cell.approach, r.cell.seed) == ("proposed", 0)
+        else r
+        for r in records
+    ]
+    assert "epochs = 3 or 10, " not in render_benchmark(spec, records, "", {})
+    assert re.search(r"epochs = (3 or 10|10 or 3)", render_benchmark(spec, longer, "", {}))
+
+
 def test_the_page_says_what_was_run_and_refers_to_nothing_outside(spec, records, tmp_path: Path):
     picture = tmp_path / "figure.png"
     Image.new("RGB", (4, 4)).save(picture)
@@ -101,14 +131,20 @@ def test_a_benchmark_of_which_nothing_is_done_has_a_page(spec):
 
 def test_each_approach_of_a_plot_has_its_name_and_its_own_ink():
     values = [mean_over_seeds([0.1 * place, 0.2 * place]) for place in range(1, 4)]
-    plot = points_plot([Point(f"name{place}", v, v) for place, v in enumerate(values)], "p", "x", "y")
+    plot = points_plot(
+        [Point(f"name{place}", v, v) for place, v in enumerate(values)],
+        ["name0", "name1", "name2"],
+        "p",
+        "x",
+        "y",
+    )
     assert [f"name{place}" in plot for place in range(3)] == [True] * 3
     assert all(f"var(--run-{place})" in plot for place in range(3))
 
 
 def test_what_was_never_annotated_is_a_level_beside_the_lines():
     lines = {"visteer": {0.1: Value(0.5, 0.1, 3), 1.0: Value(0.6, math.nan, 1)}}
-    plot = fractions_plot(lines, "f", "F2", {"without": Value(0.4, 0.1, 3)})
+    plot = fractions_plot(lines, {"without": Value(0.4, 0.1, 3)}, ("without", "visteer"), "f", "F2")
     assert "without" in plot
     assert "visteer" in plot
     assert re.search(r">10<", plot)

@@ -9,6 +9,8 @@ import pytest
 
 from tests.docs.markdown import ROOT
 from visteer.benchmark.decoy import DecoyRun, decoy_config
+from visteer.benchmark.planted import PlantedRun, planted_settings
+from visteer.steering import SteeringConfig
 
 _SPEC = importlib.util.spec_from_file_location("make_results_page", ROOT / "docs" / "make_results_page.py")
 script = importlib.util.module_from_spec(_SPEC)
@@ -28,11 +30,31 @@ def test_runs_have_the_settings_that_the_command_gives_today(result):
     assert json.loads(json.dumps(decoy_config(run).to_dict())) == result["config"]
 
 
+@pytest.mark.parametrize(
+    "result",
+    script.read(script.RESULTS / "planted"),
+    ids=lambda r: f"{r['study']}-{r['mark']}-{r['approach']}-{r['seed']}",
+)
+def test_runs_with_planted_marks_have_todays_settings(result):
+    config = result["config"]
+    run = PlantedRun(
+        result["mark"],
+        result["approach"],
+        result["seed"],
+        result["fraction"],
+        config["epochs"],
+        tuple(config["freeze"]),
+    )
+    wanted = SteeringConfig.from_dict(planted_settings(run)).to_dict()
+    chosen = {key: config[key] for key in ("select_by", "target_layer")}
+    assert json.loads(json.dumps({**wanted, **chosen})) == config
+
+
 @pytest.mark.parametrize(("spec", "records"), script.grids(script.RESULTS / "grids"), ids=lambda v: "")
 def test_a_benchmarks_runs_have_the_settings_of_its_file(spec, records):
     shipped = (ROOT / "benchmarks" / "specs" / f"{spec.name}.toml").read_text(encoding="utf-8")
     assert (script.RESULTS / "grids" / spec.name / "spec.toml").read_text(encoding="utf-8") == shipped
-    chosen_by_data = {"select_by": "", "irrelevant": "", "constant_weights": ""}
+    chosen_by_data = {"select_by": "", "irrelevant": ""}
     for record in records:
         if record.state == "done":
             expected = {**spec.config(record.cell).to_dict(), **chosen_by_data}
@@ -54,7 +76,7 @@ def decoy(approach: str, seed: int, accuracy: float) -> dict[str, object]:
 def test_differences_are_paired_by_seed():
     results = [decoy("clean", seed, 0.9) for seed in (1, 2)]
     results += [decoy("transplant", 1, 0.89), decoy("transplant", 2, 0.91)]
-    row = next(line for line in script.decoys(results)[2].splitlines() if "transplant" in line)
+    row = next(line for line in script.decoys(results)[3].splitlines() if "transplant" in line)
     # The mean difference is 0; half the interval of two points at -1 and 1 is 12.71 * 1.
     assert row.count("+0.00 ± 12.71") == 2
     assert script.with_interval([90.0]) == "90.00"

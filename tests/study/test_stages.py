@@ -21,6 +21,7 @@ from visteer.steering import SteeringConfig
 from visteer.study import (
     Reporting,
     Study,
+    chosen_irrelevant,
     compare_runs,
     default_selection,
     evaluate_run,
@@ -30,7 +31,6 @@ from visteer.study import (
     is_steered,
     load_run,
     make_study,
-    own_recipe,
     runs_to_report,
     save_explanation,
     stages,
@@ -50,14 +50,11 @@ def trained(study) -> Study:
 
 
 def test_marks_are_transplanted_where_there_are_small_ones(study):
-    assert own_recipe(study.dataset("train"), None) == {"irrelevant": "none"}  # no edit yet
+    assert chosen_irrelevant(study.dataset("train")) == "none"  # no edit yet
     import_regions(study, "masks", outside="irrelevant")
-    assert own_recipe(study.dataset("train"), None) == {
-        "irrelevant": "none"
-    }  # everything outside the lesion is no mark
+    assert chosen_irrelevant(study.dataset("train")) == "none"  # everything outside the lesion is no mark
     import_regions(study, "masks", outside="unknown")
-    assert own_recipe(study.dataset("train"), None) == {"irrelevant": "transplant", "constant_weights": False}
-    assert own_recipe(study.dataset("train"), "layer3")["constant_weights"]
+    assert chosen_irrelevant(study.dataset("train")) == "transplant"
 
 
 def test_the_layer_of_the_study_is_that_of_its_runs(made, tmp_path, settings):

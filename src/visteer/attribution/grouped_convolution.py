@@ -59,7 +59,7 @@ class _GroupedConvolutions(TorchFunctionMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:  # noqa: ANN401 - of whatever function is called
         del types
-        if func is torch.conv2d:
+        if func is torch.conv2d and not torch.compiler.is_compiling():
             call = _call(*args, **(kwargs or {}))
             if call is not None:
                 return _convolve(*call)
@@ -88,7 +88,7 @@ def _pair(value: int | Sequence[int]) -> tuple[int, ...]:
 
 def _convolve(images: Tensor, weight: Tensor, bias: Tensor | None, shape: Shape) -> Tensor:
     device = images.device.type
-    if torch.is_autocast_enabled(device):
+    if torch.is_autocast_enabled(device) and images.dtype != torch.float64:
         kind = torch.get_autocast_dtype(device)
         images, weight = images.to(kind), weight.to(kind)
         bias = None if bias is None else bias.to(kind)

@@ -12,6 +12,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
 
@@ -20,17 +21,16 @@ from visteer.benchmark.spec import BenchmarkSpec, Cell, read_spec
 from visteer.edits.formats.regions import choose_fraction
 from visteer.errors import VisteerError
 from visteer.lifeline import end_with_input
-from visteer.machine import machine, versions
 from visteer.steering import SteeringConfig, SteeringDataset
 from visteer.study import (
     BadFiles,
     Study,
     TrainingData,
+    chosen_irrelevant,
     default_selection,
     import_regions,
     is_steered,
     make_study,
-    own_recipe,
     stored_result,
     train_run,
 )
@@ -84,12 +84,7 @@ def run_cell(spec: BenchmarkSpec, out: Path, cell: Cell) -> CellRecord:
         keep_edits(data.validation, cell.fraction, cell.seed),
     )
     if given.get("irrelevant") == "auto":
-        recipe = {
-            key: value
-            for key, value in own_recipe(data.training, study.settings.layer).items()
-            if given.get(key, "auto") == "auto"
-        }
-        config = SteeringConfig.from_dict({**config.to_dict(), **recipe})
+        config = replace(config, irrelevant=chosen_irrelevant(data.training))  # type: ignore[arg-type]
     if "select_by" not in given:
         config = replace(config, select_by=default_selection(data.validation, steered=is_steered(config)))
     started = time.monotonic()
@@ -97,6 +92,7 @@ def run_cell(spec: BenchmarkSpec, out: Path, cell: Cell) -> CellRecord:
     if run is None or not study.run_folder(run).finished:
         run, _ = train_run(study, config, data=data, resume=run, facts={"cell": cell.name})
     result = stored_result(study, run, "test")
+    facts: dict[str, Any] = study.run_folder(run).describe()
     figures = {**result.figures, **result.maps, **result.interventions}
     record = replace(
         known,
@@ -104,8 +100,8 @@ def run_cell(spec: BenchmarkSpec, out: Path, cell: Cell) -> CellRecord:
         run=run,
         error="",
         seconds=known.seconds + time.monotonic() - started,
-        epoch_seconds=median(row["seconds"] for row in study.run_folder(run).history()),
-        machine={**machine(), **versions()},
+        epoch_seconds=median(seconds) if (seconds := _epoch_seconds(study, run)) else None,
+        machine={**facts.get("machine", {}), **facts.get("versions", {})},
         config=config.to_dict(),
         figures={name: figure.to_json() for name, figure in figures.items()},
     )
@@ -128,6 +124,10 @@ def keep_edits(data: SteeringDataset, fraction: float, seed: int) -> SteeringDat
     chosen = np.array([name in kept for name in data.ids], dtype=bool)
     thinned.edit_rows = np.where(chosen, data.edit_rows, -1)
     return thinned
+
+
+def _epoch_seconds(study: Study, run: str) -> list[float]:
+    return [row["seconds"] for row in study.run_folder(run).history() if "seconds" in row]
 
 
 def _has_boxes(study: Study) -> bool:

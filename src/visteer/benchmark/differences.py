@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from visteer.benchmark.records import CellRecord
-from visteer.benchmark.spec import BenchmarkSpec
+from visteer.benchmark.spec import BenchmarkSpec, Cell
 from visteer.benchmark.table import Value, mean_over_seeds
 
-FIGURES = ("accuracy", "auc", "f2", "epg", "iou", "map_distance", "reliance_irrelevant")
+FIGURES = ("accuracy", "auc", "f2", "epg", "iou", "map_distance", "dead", "reliance_irrelevant")
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def differences(spec: BenchmarkSpec, records: Iterable[CellRecord]) -> tuple[Dif
         pairs = []
         for cell, record in done.items():
             if (cell.data, cell.model, cell.fraction, cell.approach) == (data, model, fraction, approach):
-                against = _reference(done, reference, record)
+                against = _reference(spec, done, record)
                 if against is not None:
                     pairs.append((record, against))
         if pairs:
@@ -47,20 +47,23 @@ def differences(spec: BenchmarkSpec, records: Iterable[CellRecord]) -> tuple[Dif
                 name: mean_over_seeds([_number(a.value(name)) - _number(b.value(name)) for a, b in pairs])
                 for name in FIGURES
             }
-            cost = mean_over_seeds([_number(a.epoch_seconds) / _number(b.epoch_seconds) for a, b in pairs])
+            cost = mean_over_seeds([_cost(a, b) for a, b in pairs])
             rows.append(Difference(data, model, fraction, approach, values, cost))
     return tuple(rows)
 
 
-def _reference(done: dict, approach: str, record: CellRecord) -> CellRecord | None:  # type: ignore[type-arg]
-    """The reference's record of the same data, model and seed: at the same fraction, else at its largest."""
-    cell = record.cell
-    alike = [
-        other
-        for at, other in done.items()
-        if (at.data, at.model, at.seed, at.approach) == (cell.data, cell.model, cell.seed, approach)
-    ]
-    return max(alike, key=lambda r: (r.cell.fraction == cell.fraction, r.cell.fraction), default=None)
+def _reference(spec: BenchmarkSpec, done: Mapping[Cell, CellRecord], record: CellRecord) -> CellRecord | None:
+    """What `record` is compared with; a reference without edits was run at the largest fraction only."""
+    cell, approach = record.cell, next(iter(spec.approaches))
+    fraction = cell.fraction if spec.uses_edits(approach) else max(spec.fractions)
+    return done.get(replace(cell, approach=approach, fraction=fraction))
+
+
+def _cost(record: CellRecord, reference: CellRecord) -> float:
+    """The ratio of the seconds of an epoch; NaN where they were not taken on one machine."""
+    if record.machine != reference.machine or not reference.epoch_seconds:
+        return math.nan
+    return _number(record.epoch_seconds) / reference.epoch_seconds
 
 
 def _number(value: float | None) -> float:

@@ -29,7 +29,7 @@ APPROACHES: Mapping[str, Mapping[str, object]] = {
 }
 """clean is trained on images without marks. proposed has what the paper has: the object relevant, all else irrelevant.
 transplant and visteer have the mark irrelevant, the object relevant, and the rest unknown. visteer is what
-`visteer.study.own_recipe` gives there."""
+`visteer steer` does there, but for constant channel weights: with maps at an inner layer it costs a plain step."""
 
 RESAMPLES = 200
 
@@ -77,16 +77,7 @@ def run_planted(
         plant(parts[split], run, None if run.approach == "clean" else "agree", number, everything_else=whole)
         for number, split in enumerate(SPLITS[:2])
     )
-    config = SteeringConfig.from_dict(
-        {
-            **APPROACHES[run.approach],
-            "epochs": run.epochs,
-            "seed": run.seed,
-            "freeze": run.freeze,
-            "channels_last": True,
-            "target_layer": study.settings.layer,
-        }
-    )
+    config = SteeringConfig.from_dict({**planted_settings(run), "target_layer": study.settings.layer})
     config = replace(config, select_by=default_selection(validation, steered=is_steered(config)))
     with torch.random.fork_rng():
         torch.manual_seed(run.seed)
@@ -119,6 +110,12 @@ def run_planted(
         "marked_images": len(training.edited),
         "config": config.to_dict(),
     }
+
+
+def planted_settings(run: PlantedRun) -> dict[str, object]:
+    """The settings of a run that are not the default and depend on nothing but the run."""
+    same = {"epochs": run.epochs, "seed": run.seed, "freeze": run.freeze, "channels_last": True}
+    return {**APPROACHES[run.approach], **same}
 
 
 def plant(

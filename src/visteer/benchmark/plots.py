@@ -15,7 +15,6 @@ from visteer.benchmark.table import Value
 from visteer.report.plots import MUTED, RUN_INKS, inline_svg, quieten_axes
 
 _SIGNS = ("o", "s", "^", "D", "v", "P", "X", "*")
-_INK_OF_PLACE = (RUN_INKS[0], RUN_INKS[1], RUN_INKS[2], RUN_INKS[3])
 
 
 @dataclass(frozen=True)
@@ -27,51 +26,51 @@ class Point:
     y: Value
 
 
-def points_plot(points: Sequence[Point], name: str, x_label: str, y_label: str) -> Markup:
+def points_plot(
+    points: Sequence[Point], approaches: Sequence[str], name: str, x_label: str, y_label: str
+) -> Markup:
     """Each approach as a point with both intervals and its name beside it, as an `<svg>` element for a page.
 
-    `name` (letters, digits, hyphens) must be unique on the page.
+    The place of an approach in `approaches` gives its colour and sign, so that all plots of a page agree. `name`
+    (letters, digits, hyphens) must be unique on the page.
     """
     figure, axes = _axes(x_label, y_label)
-    for place, point in enumerate(points):
-        _mark(axes, place, point.x.mean, point.y, x_half=point.x.half)
+    for point in points:
+        _mark(axes, approaches.index(point.name), point.x.mean, point.y, x_half=point.x.half)
         axes.annotate(
             point.name,
             (point.x.mean, point.y.mean),
             xytext=(6, 5),
             textcoords="offset points",
             fontsize=8,
-            color=_INK_OF_PLACE[place % 4],
+            color=MUTED,
         )
     axes.margins(x=0.25, y=0.15)
     return inline_svg(figure, name)
 
 
 def fractions_plot(
-    lines: Mapping[str, Mapping[float, Value]], name: str, y_label: str, level: Mapping[str, Value]
+    lines: Mapping[str, Mapping[float, Value]],
+    level: Mapping[str, Value],
+    approaches: Sequence[str],
+    name: str,
+    y_label: str,
 ) -> Markup:
     """A figure over the annotated share of the images: a line an approach; `level` holds those without annotation.
 
-    The share is on a logarithmic axis. The legend is in the plot.
+    The share is on a logarithmic axis. The legend is in the plot. `approaches` and `name` are as in `points_plot`.
     """
     figure, axes = _axes("annotated images, %", y_label)
-    for place, (approach, values) in enumerate(lines.items()):
-        shares = sorted(values)
-        ink, shift = _INK_OF_PLACE[place % 4], 1.03 ** (place - len(lines) / 2)
-        axes.plot(
-            [100 * s * shift for s in shares],
-            [values[s].mean for s in shares],
-            color=ink,
-            linewidth=1.4,
-            label=approach,
-            marker=_SIGNS[place % len(_SIGNS)],
-            markersize=5,
-        )
-        for share in shares:
-            _mark(axes, place, 100 * share * shift, values[share])
-    for place, (approach, value) in enumerate(level.items(), len(lines)):
-        ink = _INK_OF_PLACE[place % 4]
-        axes.axhline(value.mean, color=ink, linewidth=1.2, linestyle=(0, (4, 2 + place)), label=approach)
+    for number, (approach, values) in enumerate(lines.items()):
+        place, shares = approaches.index(approach), sorted(values)
+        at = [100 * share * 1.03 ** (number - len(lines) / 2) for share in shares]
+        means = [values[share].mean for share in shares]
+        axes.plot(at, means, color=_ink(place), linewidth=1.4)
+        for x, share in zip(at, shares, strict=True):
+            _mark(axes, place, x, values[share], label=approach if share == shares[0] else None)
+    for number, (approach, value) in enumerate(level.items()):
+        ink = _ink(approaches.index(approach))
+        axes.axhline(value.mean, color=ink, linewidth=1.2, linestyle=(0, (4, 2 + number)), label=approach)
     axes.set_xscale("log")
     shares = sorted({share for values in lines.values() for share in values})
     axes.xaxis.set_major_locator(FixedLocator([100 * share for share in shares]))
@@ -93,7 +92,13 @@ def _axes(x_label: str, y_label: str) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _mark(axes: Axes, place: int, x: float, y: Value, x_half: float = math.nan) -> None:
+def _ink(place: int) -> str:
+    return RUN_INKS[place % len(RUN_INKS)]
+
+
+def _mark(
+    axes: Axes, place: int, x: float, y: Value, x_half: float = math.nan, label: str | None = None
+) -> None:
     """A point with its intervals; one that is not known has none."""
     axes.errorbar(
         x,
@@ -102,6 +107,7 @@ def _mark(axes: Axes, place: int, x: float, y: Value, x_half: float = math.nan) 
         xerr=None if math.isnan(x_half) else x_half,
         fmt=_SIGNS[place % len(_SIGNS)],
         markersize=6,
-        color=_INK_OF_PLACE[place % 4],
+        color=_ink(place),
         elinewidth=1,
+        label=label,
     )

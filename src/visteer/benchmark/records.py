@@ -79,6 +79,14 @@ def read_record(out: Path, cell: Cell) -> CellRecord:
         return CellRecord(cell)
     except (OSError, ValueError, TypeError, KeyError):
         raise VisteerError(f"{path} is damaged; delete it, and the cell is measured again") from None
-    if record.cell != cell or record.state not in ("waiting", "done", "failed"):
+    if not _is_sound(record) or record.cell != cell:
         raise VisteerError(f"{path} is damaged; delete it, and the cell is measured again")
     return record
+
+
+def _is_sound(record: CellRecord) -> bool:
+    if record.state not in ("waiting", "done", "failed"):
+        return False
+    if not all(isinstance(table, dict) for table in (record.config, record.figures, record.machine)):
+        return False
+    return all(isinstance(figure, dict) for figure in record.figures.values())

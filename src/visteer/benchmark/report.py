@@ -98,19 +98,19 @@ def _plots(
     spec: BenchmarkSpec, table: ResultTable, gains: Iterable[Difference]
 ) -> Iterator[tuple[str, Markup]]:
     """For each data set and model: the prediction against map agreement, over the fractions, and gain against cost."""
-    gains = list(gains)
+    gains, styles = list(gains), tuple(spec.approaches)
     for number, (data, model) in enumerate(dict.fromkeys((row.data, row.model) for row in table.rows)):
         rows = [row for row in table.rows if (row.data, row.model) == (data, model)]
         most = [row for row in rows if row.fraction == max(spec.fractions)]
         about = f"{data}, {model}"
         points = [Point(row.approach, row.values[AGREEMENT], row.values[GAIN]) for row in most]
         if known := [point for point in points if point.x.count and point.y.count]:
-            plot = points_plot(known, f"agreement-{number}", title_of(AGREEMENT), title_of(GAIN))
+            plot = points_plot(known, styles, f"agreement-{number}", title_of(AGREEMENT), title_of(GAIN))
             yield f"{about}: prediction against agreement of the maps with the edits", plot
         for name in (GAIN, AGREEMENT):
             lines, level = _over_fractions(spec, rows, name)
             if any(len(values) > 1 for values in lines.values()):
-                plot = fractions_plot(lines, f"fraction-{name}-{number}", title_of(name), level)
+                plot = fractions_plot(lines, level, styles, f"fraction-{name}-{number}", title_of(name))
                 yield f"{about}: {title_of(name)} over the share of annotated images", plot
         costs = [
             Point(row.approach, row.cost, row.values[GAIN])
@@ -120,7 +120,7 @@ def _plots(
             and row.values[GAIN].count
         ]
         if costs:
-            plot = points_plot(costs, f"cost-{number}", "cost, ×", f"gain in {title_of(GAIN)}")
+            plot = points_plot(costs, styles, f"cost-{number}", "cost, ×", f"gain in {title_of(GAIN)}")
             yield f"{about}: gain over {next(iter(spec.approaches))} against cost of an epoch", plot
 
 
@@ -142,17 +142,24 @@ def _over_fractions(
 
 
 def _settings(records: Iterable[CellRecord]) -> list[tuple[str, str]]:
-    """Of each approach the settings that are not the default, as its runs had them; "…" where they differ."""
+    """Of each approach the settings that are not always the default, with all values that its runs had."""
     default = SteeringConfig().to_dict()
-    found: dict[str, dict[str, object]] = {}
+    found: dict[str, dict[str, list[str]]] = {}
     for record in records:
+        known = found.setdefault(record.cell.approach, {}) if record.config else {}
         for key, value in record.config.items():
-            if key == "seed" or value == default.get(key):
-                continue
-            known = found.setdefault(record.cell.approach, {})
-            known[key] = value if known.get(key, value) == value else "…"
+            if key != "seed" and str(value) not in known.setdefault(key, []):
+                known[key].append(str(value))
     return [
-        (name, ", ".join(f"{key} = {value}" for key, value in own.items())) for name, own in found.items()
+        (
+            name,
+            ", ".join(
+                f"{key} = {' or '.join(values)}"
+                for key, values in own.items()
+                if values and values != [str(default.get(key))]
+            ),
+        )
+        for name, own in found.items()
     ]
 
 

@@ -23,7 +23,7 @@ APPROACHES: Mapping[str, Mapping[str, object]] = {
     "visteer": {"method": "attention-mse", "irrelevant": "auto"},
 }
 """Approaches that need no table in the file: settings over those of the benchmark. "auto" for `irrelevant` is
-`visteer.study.own_recipe`, what `visteer steer` does by itself."""
+what `visteer steer` takes by itself: transplant where the training edits have marks of their own, else none."""
 
 NumberT = TypeVar("NumberT", int, float)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,60}")

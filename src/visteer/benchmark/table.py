@@ -299,10 +299,15 @@ def _footnotes(table: ResultTable) -> list[str]:
         notes.append(
             "The paper's qualitative measure, whose definition is not public: " + "; ".join(sorted(shown))
         )
+    waiting: dict[str, list[str]] = {}
     for row in table.rows:
-        notes += row.errors
-        if row.waiting:
-            notes.append(f"{row.data}, {row.model}, {row.approach}: {row.waiting} cell(s) not run yet")
+        notes += [error for error in row.errors if error not in notes]
+        approaches = waiting.setdefault(f"{row.data}, {row.model}", [])
+        if row.waiting and row.approach not in approaches:
+            approaches.append(row.approach)
+    notes += [
+        f"{about}: runs are still to do of {', '.join(names)}" for about, names in waiting.items() if names
+    ]
     return notes
 
 

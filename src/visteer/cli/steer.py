@@ -19,7 +19,7 @@ from visteer.cli.training_options import (
     build_config,
 )
 from visteer.steering import METHODS
-from visteer.study import TrainingData, default_selection, own_recipe
+from visteer.study import TrainingData, chosen_irrelevant, default_selection
 
 
 def register(app: typer.Typer) -> None:
@@ -68,15 +68,13 @@ def steer(
     data = TrainingData.of(opened)
     if gamma is None and preset == "default":
         gamma = METHODS[method].gamma
-    recipe: dict[str, object] = {}
     if irrelevant is None and resume is None and preset == "default" and method in ("none", "attention-mse"):
-        recipe = own_recipe(data.training, opened.settings.layer)
-        note(f"irrelevant regions: {recipe['irrelevant']} (--irrelevant changes it)")
+        irrelevant = chosen_irrelevant(data.training)
+        note(f"irrelevant regions: {irrelevant} (--irrelevant changes it)")
     named: dict[str, object] = {
         "method": method,
         "gamma": gamma,
         "irrelevant": irrelevant,
-        **recipe,
         "epochs": epochs,
         "seed": opened.settings.seed if seed is None else seed,
         "select_by": default_selection(data.validation, steered=True),

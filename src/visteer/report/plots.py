@@ -1,6 +1,6 @@
 """Line plots as inline SVG that takes its colours from the page.
 
-No text from outside enters a plot: names and legends stand around it in HTML.
+Names of runs and classes stand around a plot in HTML. matplotlib escapes the text that is in it.
 """
 
 from __future__ import annotations
@@ -112,4 +112,4 @@ def inline_svg(figure: Figure, name: str) -> Markup:
         svg = svg.replace(before, f"{before}{name}-")
     for ink, variable in _INKS.items():
         svg = svg.replace(ink, variable)
-    return Markup(svg)  # noqa: S704 (numbers and our own labels only)
+    return Markup(svg)  # noqa: S704 (matplotlib escapes its text)

@@ -143,17 +143,12 @@ def train_run(
     return run, result
 
 
-def own_recipe(training: SteeringDataset, layer: str | None) -> dict[str, object]:
-    """The settings of Visteer's own recipe that depend on the edits, for `attention-mse` where the user does not say.
+def chosen_irrelevant(training: SteeringDataset) -> str:
+    """What to do with irrelevant regions where the user does not say: transplant marks where there are any.
 
-    Where there are marks (irrelevant regions small enough to be pasted; "everything outside the lesion" is none), they
-    are transplanted. The prediction then no longer hangs on them, so for maps at an inner `layer` of the study the
-    gradient to the activations is enough: the channel weights are constants, which spares the second derivative of all
-    that lies behind it. None, the last spatial stage, has little behind it.
+    A mark is an irrelevant region small enough to be pasted; "everything outside the lesion" is none.
     """
-    if not len(donor_rows(training)):
-        return {"irrelevant": "none"}
-    return {"irrelevant": "transplant", "constant_weights": layer is not None}
+    return "transplant" if len(donor_rows(training)) else "none"
 
 
 def default_selection(validation: SteeringDataset, *, steered: bool) -> str:
