@@ -108,15 +108,15 @@ def grid_section(spec: BenchmarkSpec, records: Sequence[CellRecord]) -> list[str
         for name in FIGURES:
             text, clear = signed(row.values[name])
             cells.append(f"**{text}**" if clear else text)
-        rows.append([*cells, row.cost.text])
-    head = ["data", "model", "annotated", "approach", *map(title_of, FIGURES), "cost, x"]
+        rows.append(cells)
+    head = ["data", "model", "annotated", "approach", *map(title_of, FIGURES)]
     reference = next(iter(spec.approaches))
     return [
         f"## Real images: the benchmark `{spec.name}`",
         GRID_TEXTS.get(spec.name, ""),
         to_markdown(result_table(spec, records)).strip(),
-        f"Less `{reference}`, paired by seed (bold: the interval leaves out 0); cost is the time of an epoch with its "
-        "validation, as a multiple:",
+        f"Less `{reference}`, paired by seed (bold: the interval leaves out 0). Times are left out: the machine had other "
+        "work meanwhile.",
         table(head, rows),
         GRID_COMMAND.format(file=f"benchmarks/specs/{spec.name}.toml"),
     ]
