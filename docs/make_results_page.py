@@ -115,8 +115,8 @@ def grid_section(spec: BenchmarkSpec, records: Sequence[CellRecord]) -> list[str
         f"## Real images: the benchmark `{spec.name}`",
         GRID_TEXTS.get(spec.name, ""),
         to_markdown(result_table(spec, records)).strip(),
-        f"Less `{reference}`, paired by seed (bold: the interval leaves out 0). Times are left out: the machine had other "
-        "work meanwhile.",
+        f"Less `{reference}`, paired by seed (bold: the interval leaves out 0). Times are left out: the machine "
+        "had other work meanwhile.",
         table(head, rows),
         GRID_COMMAND.format(file=f"benchmarks/specs/{spec.name}.toml"),
     ]
