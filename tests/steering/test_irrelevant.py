@@ -9,13 +9,16 @@ import torch
 from visteer.edits.map_edit import MapEdit
 from visteer.errors import VisteerError
 from visteer.steering import SteeringDataset
+from visteer.steering.dataset import SteeringBatch
 from visteer.steering.irrelevant import (
+    CANDIDATES,
     CLEAN_SHARE,
     DRAW_PROBABILITY,
     DRAWS_AN_IMAGE,
     LARGEST_PASTE,
     donor_marks,
     donor_rows,
+    draw_contents,
     draw_donors,
     draw_fills,
     replace_irrelevant,
@@ -34,6 +37,13 @@ def square(top: int, left: int, side: int, value: float = 1.0) -> np.ndarray:
     raster = np.zeros((SIZE, SIZE), np.float32)
     raster[top : top + side, left : left + side] = value
     return raster
+
+
+def paste(
+    batch: SteeringBatch, data: SteeringDataset, donors: torch.Tensor, sources: torch.Tensor
+) -> SteeringBatch:
+    """Transplant the donors' own marks."""
+    return transplant(batch, data, donors, donors, sources, FILLS.expand(len(donors), 3))
 
 
 @pytest.fixture
@@ -59,14 +69,14 @@ def test_the_rest_around_a_large_region_is_no_mark():
     data = SteeringDataset(images, [0, 1], ["a", "b"], edits=edits)
     assert donor_rows(data).tolist() == [1]  # the second leaves a cell unknown, so what it marks is meant
     batch = data.batch([0])
-    unchanged = transplant(batch, data, torch.full((1, 3), -1), torch.tensor([1]), FILLS)
+    unchanged = paste(batch, data, torch.full((1, 3), -1), torch.tensor([1]))
     assert torch.equal(unchanged.images, batch.images)
     assert not torch.equal(replace_irrelevant(batch, FILLS).images, batch.images)
 
 
 def test_a_transplanted_patch_is_the_donors_and_becomes_irrelevant(data):
     batch = data.batch([2])
-    changed = transplant(batch, data, torch.tensor([[0, -1, -1]]), torch.tensor([1]), FILLS)
+    changed = paste(batch, data, torch.tensor([[0, -1, -1]]), torch.tensor([1]))
     donor = data.batch([0]).images[0]
     assert torch.equal(changed.images[0, :, :3, :3], donor[:, :3, :3])
     assert torch.equal(changed.images[0, :, 3:], batch.images[0, :, 3:])
@@ -78,7 +88,7 @@ def test_a_transplanted_patch_is_the_donors_and_becomes_irrelevant(data):
 
 def test_a_relevant_cell_is_never_covered(data):
     batch = data.batch([1])
-    changed = transplant(batch, data, torch.tensor([[0, 0, 0]]), torch.tensor([2]), FILLS)
+    changed = paste(batch, data, torch.tensor([[0, 0, 0]]), torch.tensor([2]))
     assert torch.equal(changed.images[0, :, 1:6, 1:6], batch.images[0, :, 1:6, 1:6])
     assert torch.equal(changed.targets[0, 1:6, 1:6], batch.targets[0, 1:6, 1:6])
     assert not torch.equal(changed.images[0, :, 0, :3], batch.images[0, :, 0, :3])
@@ -88,7 +98,7 @@ def test_a_relevant_cell_is_never_covered(data):
 def test_a_receivers_own_mark_is_covered_with_what_another_image_has_there(data):
     batch = data.batch([0, 1, 2, 3])
     nobody = torch.full((4, 3), -1)
-    changed = transplant(batch, data, nobody, torch.tensor([2, 0, 0, 0]), FILLS.expand(4, 3))
+    changed = paste(batch, data, nobody, torch.tensor([2, 0, 0, 0]))
     assert torch.equal(changed.images[0, :, :3, :3], data.batch([2]).images[0, :, :3, :3])
     assert torch.equal(changed.images[0, :, 3:], batch.images[0, :, 3:])
     assert torch.equal(changed.images[1:], batch.images[1:]), (
@@ -96,7 +106,7 @@ def test_a_receivers_own_mark_is_covered_with_what_another_image_has_there(data)
     )
     assert torch.equal(changed.weights, batch.weights)
     # Image 3 is marked there itself, so that what it has there may be a mark.
-    changed = transplant(batch, data, nobody, torch.tensor([3, 0, 0, 0]), FILLS.expand(4, 3))
+    changed = paste(batch, data, nobody, torch.tensor([3, 0, 0, 0]))
     assert changed.images[0, :, :3, :3].eq(0.5).all()
 
 
@@ -160,8 +170,58 @@ def test_the_places_where_marks_occur_are_nearly_all_covered():
     free = 1 - (donors >= 0).double().mean().item()
     assert free == pytest.approx(0.8**12, abs=0.01)
     sources = torch.zeros(50, dtype=torch.int64)
-    changed = transplant(data.batch([0] * 50), data, donors[:50], sources, FILLS.expand(50, 3))
+    changed = paste(data.batch([0] * 50), data, donors[:50], sources)
     assert changed.weights.mean(dim=(1, 2)).max() <= LARGEST_PASTE
+
+
+def test_a_place_can_get_what_a_marked_image_without_a_mark_there_has(data):
+    batch = data.batch([2])
+    donors, contents = torch.tensor([[0, -1]]), torch.tensor([[1, -1]])
+    changed = transplant(batch, data, donors, contents, torch.tensor([1]), FILLS)
+    assert torch.equal(changed.images[0, :, :3, :3], data.batch([1]).images[0, :, :3, :3])
+    assert torch.equal(changed.images[0, :, 3:], batch.images[0, :, 3:])
+    assert changed.weights[0, :3, :3].eq(1).all()
+    assert changed.targets[0].eq(0).all()
+
+
+def test_contents_are_those_of_the_slow_form():
+    data = four_corners()
+    marks = donor_marks(data)
+    marked = np.arange(400) % 4 == 0
+    donors = draw_donors(marked, marks, torch.Generator().manual_seed(3))
+    found = draw_contents(donors, marked, marks, torch.Generator().manual_seed(4))
+    generator = torch.Generator().manual_seed(4)
+    shares = torch.rand((400, 1), generator=generator)
+    kept = torch.rand(donors.shape, generator=generator) < shares
+    candidates = torch.randint(8, (*donors.shape, CANDIDATES), generator=generator)
+    for receiver in range(400):
+        for column, donor in enumerate(donors[receiver].tolist()):
+            wanted = donor
+            if donor >= 0 and not kept[receiver, column] and not marked[receiver]:
+                corner = donor % 4  # images 0 and 4 are marked in the same corner, and so on
+                clear = [row for row in candidates[receiver, column].tolist() if row % 4 != corner]
+                wanted = clear[0] if clear else donor
+            assert found[receiver, column] == wanted
+
+
+def test_an_image_of_unknown_mark_is_shown_with_any_number_of_marks_equally_often():
+    """So that an image with few marks or none is as usual as one with many, and its marks tell nothing."""
+    marks = donor_marks(four_corners())
+    nobody = np.zeros(8000, bool)
+    donors = draw_donors(nobody, marks, torch.Generator().manual_seed(0))
+    contents = draw_contents(donors, nobody, marks, torch.Generator().manual_seed(1))
+    everywhere = (donors >= 0).all(1)
+    shown = (contents == donors)[everywhere].sum(1)
+    share = np.bincount(shown.numpy(), minlength=5) / int(everywhere.sum())
+    assert share == pytest.approx([0.2] * 5, abs=0.03)
+    known = draw_contents(donors, ~nobody, marks, torch.Generator().manual_seed(1))
+    assert torch.equal(known, donors)
+
+
+def test_where_every_mark_lies_in_one_place_the_marks_are_pasted(data):
+    donors = draw_donors(np.zeros(50, bool), donor_marks(data), torch.Generator().manual_seed(0))
+    contents = draw_contents(donors, np.zeros(50, bool), donor_marks(data), torch.Generator().manual_seed(0))
+    assert torch.equal(contents, donors)
 
 
 def test_one_mark_is_pasted_once(data):

@@ -154,8 +154,12 @@ class _Job:
 
 
 def _on_this_machine(jobs: list[_Job], workers: int) -> Iterator[CellRecord]:
-    """Run the jobs, `workers` at once, each with its share of the processors and, in turn, one of the accelerators."""
-    threads = max(1, (os.cpu_count() or 1) // workers)
+    """Run the jobs, `workers` at once, each with its share of the processors and, in turn, one of the accelerators.
+
+    Where OMP_NUM_THREADS is set it says how many processors a worker has: threads that wait for one that something else
+    uses slow a run down many times over.
+    """
+    threads = os.environ.get("OMP_NUM_THREADS") or str(max(1, (os.cpu_count() or 1) // workers))
     places: SimpleQueue[int] = SimpleQueue()
     for place in range(workers):
         places.put(place)
@@ -163,7 +167,7 @@ def _on_this_machine(jobs: list[_Job], workers: int) -> Iterator[CellRecord]:
     def work(job: _Job) -> CellRecord:
         place = places.get()
         try:
-            return job.run({"OMP_NUM_THREADS": str(threads), **_accelerator(place)})
+            return job.run({"OMP_NUM_THREADS": threads, **_accelerator(place)})
         finally:
             places.put(place)
 

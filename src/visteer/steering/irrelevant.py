@@ -31,6 +31,9 @@ LARGEST_PASTE = 0.1
 CLEAN_SHARE = 0.3
 """Of the images whose own mark is known so many get none pasted: so the classifier also sees images without a mark."""
 
+CANDIDATES = 4
+"""So many marked images are looked at for one that has no mark where another mark lies."""
+
 _PLACES = 8
 """A mark's place is the set of cells that it touches on a grid of 8 x 8."""
 
@@ -123,10 +126,42 @@ def draw_donors(marked: NDArray[np.bool_], marks: DonorMarks, generator: torch.G
     return torch.from_numpy(donors[:, : max(1, int(taken.max(initial=0)))])
 
 
+def draw_contents(
+    donors: Tensor, marked: NDArray[np.bool_], marks: DonorMarks, generator: torch.Generator
+) -> Tensor:
+    """For each donor the row of the image whose pixels are pasted in its mark's place: as `donors`, (count, d) int64.
+
+    That is the donor itself, so its mark is pasted, where the receiver's own mark is known. Where it is not, the
+    receiver may carry one all the same, and only what is pasted can take it away. So that the classifier also sees
+    these images with few marks or none, a share is drawn for each from 0 to 1, and each donor keeps its mark with this
+    probability; else a marked image without a mark in that place gives the pixels, as long as one is found.
+
+    Arguments:
+        donors: (count, d) int64 as `draw_donors` gives.
+        marked: (count,) bool, whether the receiver's own mark is known.
+        marks: the donors.
+        generator: draws the same numbers whatever is marked, for the same shape of `donors`.
+    """
+    kept_share = torch.rand((len(donors), 1), generator=generator)
+    kept = (torch.rand(donors.shape, generator=generator) < kept_share).numpy()
+    candidates = torch.randint(len(marks), (*donors.shape, CANDIDATES), generator=generator).numpy()
+    rows = donors.numpy()
+    place = marks.places[np.searchsorted(marks.rows, rows).clip(max=len(marks) - 1)]
+    is_clear = (marks.places[candidates] & place[..., None]) == 0
+    first = np.take_along_axis(candidates, is_clear.argmax(-1)[..., None], -1)[..., 0]
+    instead = is_clear.any(-1) & ~kept & ~marked[:, None] & (rows >= 0)
+    return torch.from_numpy(np.where(instead, marks.rows[first], rows))
+
+
 def transplant(
-    batch: SteeringBatch, data: SteeringDataset, donors: Tensor, sources: Tensor, fills: Tensor
+    batch: SteeringBatch,
+    data: SteeringDataset,
+    donors: Tensor,
+    contents: Tensor,
+    sources: Tensor,
+    fills: Tensor,
 ) -> SteeringBatch:
-    """Paste the marked regions of `donors` onto the images of `batch`, at the same place, labels kept.
+    """Paste onto the images of `batch` what `contents` have in the marked regions of `donors`, labels kept.
 
     The mark's weight is the opacity of the paste. A pasted cell is irrelevant in the receiver (target 0, weight
     at least the mark's), and a relevant cell of the receiver (weight and target above 0) is never covered.
@@ -139,6 +174,7 @@ def transplant(
         batch: the receivers, N images.
         data: the data set that holds the donors.
         donors: (N, D) int64 as `draw_donors` gives.
+        contents: (N, D) int64 as `draw_contents` gives; `donors` itself pastes their marks.
         sources: (N,) int64 rows of the images that give what own marks are covered with.
         fills: (N, 3) colours as `draw_fills` gives.
     """
@@ -148,15 +184,16 @@ def transplant(
     images = batch.images.clone().reshape(count, 3, -1)
     targets, weights = batch.targets.clone().reshape(count, -1), batch.weights.clone().reshape(count, -1)
     free = ~relevant_cells(targets, weights)
-    for column in donors.numpy().T:
+    for column, content_column in zip(donors.numpy().T, contents.numpy().T, strict=True):
         receivers = np.flatnonzero(column >= 0)
         rows = column[receivers]
+        content_rows = content_column[receivers]
         donor_targets, donor_weights = data.edit_arrays(rows)
         which, ys, xs = np.nonzero(irrelevant_cells(donor_targets, donor_weights))
         cells = torch.from_numpy(ys * data.image_size + xs).to(device)
         at = (torch.from_numpy(receivers[which]).to(device), cells)
         opacity = torch.from_numpy(donor_weights[which, ys, xs]).to(device).float().div(255) * free[at]
-        content = torch.from_numpy(data.images[rows[which], ys, xs]).to(device).float().div(255)
+        content = torch.from_numpy(data.images[content_rows[which], ys, xs]).to(device).float().div(255)
         at_all = (at[0][:, None], torch.arange(3, device=device), cells[:, None])
         images[at_all] = torch.lerp(images[at_all], content, opacity[:, None])
         targets[at] = targets[at] * (opacity == 0)

@@ -29,6 +29,7 @@ from visteer.steering.dataset import SteeringBatch, SteeringDataset, irrelevant_
 from visteer.steering.irrelevant import (
     DonorMarks,
     donor_marks,
+    draw_contents,
     draw_donors,
     draw_fills,
     replace_irrelevant,
@@ -327,20 +328,30 @@ class _Draws:
         self.attended = has_edit.copy()
         self.attended[has_edit] = loop.usable[edit_rows[has_edit]]
         if loop.marks is not None:
-            self.donors = draw_donors(np.isin(rows, loop.marks.rows), loop.marks, generator)
+            marked = np.isin(rows, loop.marks.rows)
+            self.donors = draw_donors(marked, loop.marks, generator)
             self.sources = torch.randint(len(data), (len(rows),), generator=generator)
             pasted = (self.donors >= 0).any(1).numpy()
             if loop.method.marks in ("any", "irrelevant"):
                 self.attended |= pasted & ~has_edit
             self.attended[has_edit] |= pasted[has_edit] & loop.usable_if_pasted[edit_rows[has_edit]]
         self.noise = torch.randint(2**62, (len(rows),), generator=generator)
+        if self.donors is not None and loop.marks is not None:
+            self.contents = draw_contents(self.donors, marked, loop.marks, generator)
 
     def batch(self, part: NDArray[np.int64]) -> tuple[SteeringBatch, Tensor]:
         """The images at the positions `part` of the batch, changed and augmented, and which maps count."""
         loop = self.loop
         batch = loop.data.batch(self.rows[part], loop.accelerator.device)
         if self.donors is not None:
-            batch = transplant(batch, loop.data, self.donors[part], self.sources[part], self.fills[part])
+            batch = transplant(
+                batch,
+                loop.data,
+                self.donors[part],
+                self.contents[part],
+                self.sources[part],
+                self.fills[part],
+            )
         elif loop.config.irrelevant == "replace":
             batch = replace_irrelevant(batch, self.fills[part])
         images, targets, weights = loop.transform.apply(
