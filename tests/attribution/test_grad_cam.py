@@ -121,6 +121,41 @@ def test_constant_weights_are_the_first_order_gradient() -> None:
     assert torch.autograd.grad(maps.sum(), network.head.weight, allow_unused=True)[0] is None
 
 
+def test_yielding_maps_leave_out_what_goes_against_all_else() -> None:
+    """The slow form: both gradients at the layer, image by image, and the rest of the way by hand."""
+    network = smooth_network()
+    images, labels = random_images(8, 8).double(), torch.arange(8) % 3
+    wanted = torch.randn(8, 1, 1, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+
+    def losses(cam: GradCAM, *, yielding: bool) -> tuple[Tensor, Tensor, Tensor]:
+        seen: list[Tensor] = []
+        handle = network[3].register_forward_hook(lambda *out: seen.append(out[2]), prepend=True)
+        logits = network(images)
+        handle.remove()
+        maps = cam.maps(logits, labels, create_graph=True, constant_weights=True, yielding=yielding)
+        return torch.nn.functional.cross_entropy(logits, labels), (maps * wanted).sum(), seen[0]
+
+    with GradCAM(network, "3") as cam:
+        prediction, added, activation = losses(cam, yielding=False)
+        other, own = (
+            torch.autograd.grad(loss, activation, retain_graph=True)[0] for loss in (prediction, added)
+        )
+        conflicts = 0
+        for image in range(8):
+            product = (own[image] * other[image]).sum()
+            if product < 0:
+                conflicts += 1
+                own[image] -= product / other[image].square().sum() * other[image]
+        assert 0 < conflicts < 8
+        slow = torch.autograd.grad(activation, network[0].weight, other + own)[0]
+        prediction, added, _ = losses(cam, yielding=True)
+        fast = torch.autograd.grad(prediction + added, network[0].weight, retain_graph=True)[0]
+        alone = torch.autograd.grad(losses(cam, yielding=True)[1], network[0].weight)[0]
+        unhindered = torch.autograd.grad(losses(cam, yielding=False)[1], network[0].weight)[0]
+    torch.testing.assert_close(fast, slow, rtol=1e-9, atol=1e-12)
+    torch.testing.assert_close(alone, unhindered)  # nothing else in the backward pass: nothing to yield to
+
+
 def test_second_order_reaches_a_nonlinear_head_and_the_body() -> None:
     network = smooth_network()
     with GradCAM(network, "3") as cam:

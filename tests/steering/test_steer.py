@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import math
 import os
@@ -374,10 +375,17 @@ def test_a_damaged_run_is_named(tmp_path, text):
 
 
 def test_config_changes_make_a_difference_where_they_should():
-    """First order keeps the channel weights constant, so it trains to other weights than second order."""
+    """First order keeps the channel weights constant; where it yields to the prediction it trains otherwise again."""
     results = []
-    for constant in (False, True):
-        model = small_model()
-        steer(model, small_data(), dataclasses.replace(small_config(), constant_weights=constant))
+    for constant, yields in ((False, False), (True, False), (True, True)):
+        model, config = small_model(), small_config(gamma=100.0)
+        changed = dataclasses.replace(config, constant_weights=constant, yield_to_prediction=yields)
+        steer(model, small_data(), changed)
         results.append(weights_of(model))
-    assert not torch.allclose(results[0], results[1], atol=1e-4)
+    for one, other in itertools.combinations(results, 2):
+        assert not torch.allclose(one, other, atol=1e-4)
+
+
+def test_second_order_cannot_yield():
+    with pytest.raises(ValueError, match="constant_weights"):
+        SteeringConfig(yield_to_prediction=True)

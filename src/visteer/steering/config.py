@@ -43,6 +43,8 @@ class SteeringConfig:
             moved; or "constant".
         map_resolution: for "attention-mse": compare on the "map"'s grid, or on the "image"'s as the paper does.
         constant_weights: keep Grad-CAM's channel weights constant in the loss (first order).
+        yield_to_prediction: leave out what of the maps' gradient goes against the prediction's, in the activations of
+            each image; with `constant_weights` only.
         empty_regions: an edit that leaves nowhere to look (every cell irrelevant) either does not take part
             ("skip") or pulls the map to zero ("suppress", the paper's; it kills maps).
         irrelevant: what is done with regions marked irrelevant, so that the prediction stops depending on
@@ -80,6 +82,7 @@ class SteeringConfig:
     gamma_schedule: Ramp = "linear"
     map_resolution: Literal["map", "image"] = "map"
     constant_weights: bool = False
+    yield_to_prediction: bool = False
     empty_regions: Literal["skip", "suppress"] = "skip"
     irrelevant: Irrelevant = "none"
     target_layer: str | None = None
@@ -117,6 +120,8 @@ class SteeringConfig:
         for name in ("gamma", "learning_rate", "momentum", "weight_decay", "warmup_epochs"):
             if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
                 raise ValueError(f"{name} must be a number >= 0, got {getattr(self, name)}")
+        if self.yield_to_prediction and not self.constant_weights:
+            raise ValueError("yield_to_prediction needs constant_weights = true")
         if not 0 <= self.seed <= MAX_SEED:
             raise ValueError(f"seed must be 0 or more and fit 63 bits, got {self.seed}")
         if self.patience is not None and self.patience < 1:

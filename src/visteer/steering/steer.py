@@ -271,8 +271,13 @@ class _Loop:
             return logits.new_zeros(()), dead
         maps = None
         if isinstance(watch, GradCAM):
-            constant = self.config.constant_weights
-            maps = watch.maps(logits, batch.labels, create_graph=True, constant_weights=constant)
+            maps = watch.maps(
+                logits,
+                batch.labels,
+                create_graph=True,
+                constant_weights=self.config.constant_weights,
+                yielding=self.config.yield_to_prediction,
+            )
             dead = dead_maps(maps[counts]).sum()
         elif watch is not None:
             maps = watch.maps.float()
