@@ -16,8 +16,6 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from scipy import stats
-
 from visteer.benchmark.differences import FIGURES, differences
 from visteer.benchmark.plots import fractions_plot
 from visteer.benchmark.records import CellRecord, read_record
@@ -236,22 +234,18 @@ def grouped(results: Iterable[Result], key: Callable[[Result], Any]) -> dict[Any
     return dict(found)
 
 
-def with_interval(values: Sequence[float], *, digits: int = 2, signed: bool = False) -> str:
+def with_interval(values: Sequence[float | None], *, digits: int = 2, signed: bool = False) -> str:
     """Mean and half the 95 % interval of Student's t; the value alone where there is one.
 
     Example:
         >>> with_interval([1.0, 2.0, 3.0]), with_interval([0.5], signed=True), with_interval([])
         ('2.00 ± 2.48', '+0.50', '')
     """
-    known = [value for value in values if value is not None and not math.isnan(value)]
-    if not known:
+    found = mean_over_seeds([math.nan if value is None else value for value in values])
+    if not found.count:
         return ""
-    mean = sum(known) / len(known)
-    text = f"{mean:+.{digits}f}" if signed else f"{mean:.{digits}f}"
-    if len(known) < 2:
-        return text
-    half = stats.sem(known) * stats.t.ppf(0.975, len(known) - 1)
-    return f"{text} ± {half:.{digits}f}"
+    text = f"{found.mean:+.{digits}f}" if signed else f"{found.mean:.{digits}f}"
+    return text if found.count == 1 else f"{text} ± {found.half:.{digits}f}"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

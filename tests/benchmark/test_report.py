@@ -118,7 +118,7 @@ def test_the_page_says_what_was_run_and_refers_to_nothing_outside(spec, records,
 
 def test_a_clear_difference_is_marked_and_an_unclear_one_is_not(spec, records):
     page = render_benchmark(spec, records, "", {})
-    clear = re.findall(r'<td class="number clear">([^<]*)</td>', page)
+    clear = re.findall(r"<b>([+-][^<]*)</b>", page)
     assert [text[:6] for text in clear] == ["+0.110", "+0.110"]  # f2 and iou, at all edits
     assert "+0.010 ±" in page
 

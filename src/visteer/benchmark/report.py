@@ -8,7 +8,6 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from visteer.benchmark.differences import FIGURES, Difference, differences
@@ -23,6 +22,7 @@ from visteer.benchmark.table import (
     result_table,
     signed,
     table_heads,
+    templates,
     title_of,
 )
 from visteer.steering import SteeringConfig
@@ -44,28 +44,25 @@ def render_benchmark(
     table = result_table(spec, records)
     rows, notes = html_rows(table)
     gains = differences(spec, records)
-    environment = Environment(
-        loader=ChoiceLoader([PackageLoader("visteer.benchmark"), PackageLoader("visteer.report")]),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("benchmark.html").render(
-        name=spec.name,
-        facts=_facts(spec, records),
-        heads=table_heads(table),
-        rows=rows,
-        notes=notes,
-        reference=next(iter(spec.approaches)),
-        difference_heads=("data", "annotated", "model", "approach", *map(title_of, FIGURES), "cost"),
-        differences=[_difference_row(row) for row in gains],
-        plots=list(_plots(spec, table, gains)),
-        pictures=[(caption, _data_uri(path)) for caption, path in pictures.items()],
-        settings=_settings(records),
-        commands=f"visteer benchmark {spec.name}.toml --data-root DATA --report",
-        spec_name=f"{spec.name}.toml",
-        spec_text=spec_text,
+    return (
+        templates()
+        .get_template("benchmark.html")
+        .render(
+            name=spec.name,
+            facts=_facts(spec, records),
+            heads=table_heads(table),
+            rows=rows,
+            notes=notes,
+            reference=next(iter(spec.approaches)),
+            difference_heads=("data", "annotated", "model", "approach", *map(title_of, FIGURES), "cost"),
+            differences=[_difference_row(row) for row in gains],
+            plots=list(_plots(spec, table, gains)),
+            pictures=[(caption, _data_uri(path)) for caption, path in pictures.items()],
+            settings=_settings(records),
+            commands=f"visteer benchmark {spec.name}.toml --data-root DATA --report",
+            spec_name=f"{spec.name}.toml",
+            spec_text=spec_text,
+        )
     )
 
 
@@ -89,6 +86,7 @@ def _difference_row(row: Difference) -> dict[str, object]:
     cells = [signed(row.values[name]) for name in FIGURES]
     cost = "–" if math.isnan(row.cost.mean) else f"{row.cost.text} ×"
     return {
+        "kind": "",
         "labels": [row.data, f"{100 * row.fraction:g} %", row.model, row.approach],
         "cells": [*cells, (cost, False)],
     }

@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from jinja2 import Environment
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from scipy import stats
 
 from visteer.benchmark.published import PUBLISHED_AS, published_figures
@@ -171,12 +171,26 @@ def to_latex(table: ResultTable) -> str:
 def to_html(table: ResultTable) -> str:
     """The table as a page of its own, without scripts or anything from elsewhere."""
     rows, notes = html_rows(table)
-    template = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(_PAGE)
-    return template.render(name=table.name, heads=table_heads(table), rows=rows, notes=notes)
+    return (
+        templates()
+        .get_template("table.html")
+        .render(name=table.name, heads=table_heads(table), rows=rows, notes=notes)
+    )
+
+
+def templates() -> Environment:
+    """The templates of this package and of the report."""
+    return Environment(
+        loader=ChoiceLoader([PackageLoader("visteer.benchmark"), PackageLoader("visteer.report")]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
 
 
 def html_rows(table: ResultTable) -> tuple[list[dict[str, object]], list[str]]:
-    """The rows for a template: kind ("" or "published"), labels, cells of text and whether it is the best; notes."""
+    """The rows for a template: kind ("" or "published"), labels, cells of text and whether it is best; notes."""
     rows: list[dict[str, object]] = []
     for row in table.rows:
         cells = [(row.values[c].text, row.values[c].best) for c in table.columns]
@@ -205,22 +219,6 @@ _TITLES = {
     "dead": "dead maps ↓",
     "reliance_irrelevant": "reliance on irrelevant ↓",
 }
-
-_PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>{{ name }}</title>
-<style>
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem; color: #1c2126; background: #fff }
-table { border-collapse: collapse } th, td { padding: .3rem .8rem; border-bottom: 1px solid #d8dde2; text-align: left }
-td.figure { text-align: right; font-variant-numeric: tabular-nums } tr.published { color: #6a737c; font-style: italic }
-</style></head><body><h1>{{ name }}</h1>
-<table><thead><tr>{% for head in heads %}<th scope="col">{{ head }}</th>{% endfor %}</tr></thead><tbody>
-{% for row in rows %}
-<tr class="{{ row.kind }}">{% for label in row.labels %}<td>{{ label }}</td>{% endfor %}
-{% for text, best in row.cells %}<td class="figure">{% if best %}<b>{{ text }}</b>{% else %}{{ text }}{% endif %}</td>
-{% endfor %}</tr>
-{% endfor %}
-</tbody></table><ul>{% for note in notes %}<li>{{ note }}</li>{% endfor %}</ul></body></html>
-"""
 
 
 def _chosen(
