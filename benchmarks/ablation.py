@@ -5,8 +5,9 @@
 cover       an image's own mark is not covered, only pasted over by chance
 places      marks are pasted wherever they fall, three an image with probability 0.7, without a limit to their area
 clean       every image whose mark is known gets marks pasted, too
+contents    a mark's place always gets the mark, never what a marked image without one there has
 
-cover and clean change only images whose mark is known: try them with --fraction 1.
+cover and clean change only images whose mark is known: try them with --fraction 1; contents changes only the others.
 """
 
 from __future__ import annotations
@@ -58,10 +59,20 @@ def without_clean() -> None:
     irrelevant.CLEAN_SHARE = 0.0
 
 
+def without_contents() -> None:
+    """Paste the donors' own marks everywhere."""
+
+    def own(donors: Tensor, *_: object) -> Tensor:
+        return donors
+
+    import_module("visteer.steering.steer").draw_contents = own
+
+
 PARTS: dict[str, Callable[[], None]] = {
     "cover": without_cover,
     "places": without_places,
     "clean": without_clean,
+    "contents": without_contents,
 }
 
 

@@ -2,9 +2,9 @@
 
 python docs/make_results_page.py
 
-The files are what `visteer benchmark decoy-fashion-ross --out benchmarks/results/decoy` and
-`python benchmarks/planted.py` write, and of each benchmark in benchmarks/results/grids its `spec.toml` and `cells`; no
-figure is typed.
+The files are what `visteer benchmark decoy-fashion-ross --out benchmarks/results/decoy`,
+`python benchmarks/ablation.py` and `python benchmarks/planted.py` write, and of each benchmark in
+benchmarks/results/grids its `spec.toml` and `cells`; no figure is typed.
 """
 
 from __future__ import annotations
@@ -37,6 +37,15 @@ et al. 2023): clean 89.1, no method 58.3, RRR with all marks 89.4."""
 DECOY_COMMAND = """\
 ```sh
 visteer benchmark decoy-fashion-ross --approach transplant --seed 1 --fraction 0.001 --out benchmarks/results/decoy
+```"""
+ABLATION_TEXT = """\
+`transplant` without one of its parts, less the whole of it with the same seed and marks, in points. `contents`: a
+mark's place always gets a mark, never what a marked image without one there has. `cover`: an image's own mark is left,
+and only pasted over by chance. `places`: three donors with probability 0.7, wherever they fall. `clean`: no image
+without any mark."""
+ABLATION_COMMAND = """\
+```sh
+python benchmarks/ablation.py --without contents --seed 1 --fraction 0.001 --out benchmarks/results/ablation
 ```"""
 PLANTED_TEXT = """\
 A caliper, a letter in a box or a coloured disc near the border of every image tells the class in training and
@@ -82,6 +91,7 @@ def page(folder: Path) -> str:
         "# Results",
         INTRODUCTION,
         *decoys(read(folder / "decoy")),
+        *ablation(read(folder / "ablation"), read(folder / "decoy")),
         *planted(read(folder / "planted")),
     ]
     for spec, records in grids(folder / "grids"):
@@ -184,6 +194,25 @@ def decoys(results: Sequence[Result]) -> list[str]:
         table(head, rows),
         DECOY_COMMAND,
     ]
+
+
+def ablation(results: Sequence[Result], whole: Sequence[Result]) -> list[str]:
+    """The section on the parts of transplanting; nothing without results."""
+    if not results:
+        return []
+    reference = {
+        (r["fraction"], r["seed"]): r for r in whole if (r["approach"], r["marks"]) == ("transplant", "full")
+    }
+    rows = []
+    for (part, fraction), runs in sorted(grouped(results, lambda r: (r["without"], r["fraction"])).items()):
+        cells = [f"`{part}`", f"{100 * fraction:g} %", str(len(runs))]
+        for name in ("accuracy", "accuracy_clean", "accuracy_agreeing"):
+            known = [(r, reference.get((fraction, r["seed"]))) for r in runs]
+            pairs = [100 * (r[name] - other[name]) for r, other in known if other is not None]
+            cells.append(with_interval(pairs, signed=True))
+        rows.append(cells)
+    head = ["without", "marks", "seeds", "squares lie", "no squares", "squares agree"]
+    return ["### The parts of transplanting", ABLATION_TEXT, table(head, rows), ABLATION_COMMAND]
 
 
 def planted(results: Sequence[Result]) -> list[str]:

@@ -31,6 +31,14 @@ def test_runs_have_the_settings_that_the_command_gives_today(result):
 
 
 @pytest.mark.parametrize(
+    "result", script.read(script.RESULTS / "ablation"), ids=lambda r: f"{r['without']}-{r['seed']}"
+)
+def test_ablations_have_the_settings_of_the_whole(result):
+    run = DecoyRun("decoy-fashion-ross", "transplant", result["seed"], result["fraction"])
+    assert decoy_config(run) == SteeringConfig.from_dict(result["config"])
+
+
+@pytest.mark.parametrize(
     "result",
     script.read(script.RESULTS / "planted"),
     ids=lambda r: f"{r['study']}-{r['mark']}-{r['approach']}-{r['seed']}",
@@ -78,6 +86,17 @@ def test_differences_are_paired_by_seed():
     # The mean difference is 0; half the interval of two points at -1 and 1 is 12.71 * 1.
     assert row.count("+0.00 ± 12.71") == 2
     assert script.with_interval([90.0]) == "90.00"
+
+
+def test_an_ablation_is_less_the_whole_with_the_same_seed_and_marks():
+    whole = [decoy("transplant", seed, 0.9) for seed in (1, 2)] + [
+        {**decoy("transplant", 1, 0.5), "fraction": 0.1}
+    ]
+    parts = [{**decoy("transplant", seed, 0.9 - seed / 100), "without": "places"} for seed in (1, 2)]
+    row = script.ablation(parts, whole)[2].splitlines()[-1]
+    # The mean of -1 and -2 points; half the interval of two points is 12.71 * 0.5.
+    assert row.startswith("| `places` | 100 % | 2 | -1.50 ± 6.35 |")
+    assert script.ablation([], whole) == []
 
 
 def test_what_is_recovered_is_a_share_of_what_was_lost():
