@@ -25,11 +25,7 @@ VARIANTS = {
     "map loss": {"method": "attention-mse"},
     "transplant": {"method": "none", "irrelevant": "transplant"},
     "both": {"method": "attention-mse", "irrelevant": "transplant"},
-    "both, constant weights": {
-        "method": "attention-mse",
-        "irrelevant": "transplant",
-        "constant_weights": True,
-    },
+    "gentle": {"preset": "gentle", "method": "attention-mse", "irrelevant": "transplant"},
 }
 
 
@@ -69,7 +65,9 @@ def main() -> None:
         for name in names[first:] + names[:first]:
             model = build_classifier(given.model, 3, weights="none", image_size=given.size)
             same = {"epochs": 1, "channels_last": True, "target_layer": given.layer}
-            config = SteeringConfig.from_dict({**VARIANTS[name], **same})
+            own = dict(VARIANTS[name])
+            preset = SteeringConfig.preset(own.pop("preset", "default")).to_dict()
+            config = SteeringConfig.from_dict({**preset, **own, **same})
             seconds = steer(model, data, config).history[0]["seconds"]
             if count:  # the first round warms up
                 times[name].append(seconds)

@@ -66,8 +66,7 @@ GRID_TEXTS = {
 Pretrained EfficientNet-Lite0 at 112 px, the stem and the first three stages frozen, maps of 7 x 7 cells at
 `backbone.blocks.4`. Images and regions are those of the sets' own files; 10 % means that one in ten annotated images
 keeps its edit. `without` uses no edits. `proposed` is the loss as published (constant gamma 10, at the image's
-resolution, empty masks pull maps to zero), `visteer` what `visteer steer` does with `--gamma 40`: a factor that rises
-from 0 while the learning rate falls; `first-order` is the same with constant channel weights. All train alike: 6
+resolution, empty masks pull maps to zero), `gentle` the [preset](steering.md#gentle) of that name. All train alike: 6
 epochs, on Imagenette one. The kept epoch is picked on validation images."""
 }
 GRID_COMMAND = """\

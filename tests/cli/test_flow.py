@@ -192,6 +192,17 @@ def test_settings_by_name(study):
     assert (config["seed"], config["map_resolution"], config["learning_rate"]) == (7, "image", 1e-3)
 
 
+def test_a_presets_factor_is_for_its_own_method(study):
+    found = {}
+    for method in ("attention-mse", "l1"):
+        words = ("steer", study, "--preset", "gentle", "--method", method, "--epochs", 1, "--json")
+        run = call(*words).json["run"]
+        config = json.loads((study / "runs" / run / "run.json").read_text())["config"]
+        assert config["yield_to_prediction"] is True
+        found[method] = config["gamma"]
+    assert found == {"attention-mse": 150.0, "l1": 5.0}
+
+
 def test_a_preset_is_taken_as_it_says_unless_told_otherwise(study):
     words = ("steer", study, "--preset", "paper", "--epochs", 1, "--json")
     said = call(*words)

@@ -19,6 +19,7 @@ from visteer.cli.training_options import (
     build_config,
 )
 from visteer.steering import METHODS
+from visteer.steering.config import PRESETS
 from visteer.study import TrainingData, chosen_irrelevant, default_selection
 
 
@@ -37,14 +38,14 @@ def steer(
     ] = "attention-mse",
     gamma: Annotated[
         float | None,
-        typer.Option(help="Its factor. Default: the method's own; with another preset, its own.", min=0),
+        typer.Option(help="Its factor. Default: the preset's for this method, else the method's own.", min=0),
     ] = None,
     irrelevant: Annotated[
         str | None,
         typer.Option(
             help="What is done with regions marked irrelevant: none, replace or transplant. "
             "Default with attention-mse: transplant where there are marks small enough, else none. "
-            "Default with another method: none; with another preset, the preset's."
+            "Default with another method or with --preset paper: none."
         ),
     ] = None,
     epochs: EpochsOption = None,
@@ -66,9 +67,9 @@ def steer(
         raise typer.BadParameter(f"--method must be one of {', '.join(offered)}, not {method!r}")
     opened = open_study(study)
     data = TrainingData.of(opened)
-    if gamma is None and preset == "default":
+    if gamma is None and PRESETS.get(preset, {}).get("method") != method:
         gamma = METHODS[method].gamma
-    if irrelevant is None and resume is None and preset == "default" and method in ("none", "attention-mse"):
+    if irrelevant is None and resume is None and preset != "paper" and method in ("none", "attention-mse"):
         irrelevant = chosen_irrelevant(data.training)
         note(f"irrelevant regions: {irrelevant} (--irrelevant changes it)")
     named: dict[str, object] = {

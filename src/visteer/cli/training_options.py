@@ -12,7 +12,12 @@ from visteer.steering import SteeringConfig
 
 EpochsOption = Annotated[int | None, typer.Option(help="Passes over the training images.", min=1)]
 SeedOption = Annotated[int | None, typer.Option(help="Of everything random; default: the study's.")]
-PresetOption = Annotated[str, typer.Option(help="Settings to start from: default, or the paper's (paper).")]
+PresetOption = Annotated[
+    str,
+    typer.Option(
+        help="Settings to start from: default; gentle, which spares the prediction; or the paper's (paper)."
+    ),
+]
 SetOption = Annotated[
     list[str] | None,
     typer.Option(

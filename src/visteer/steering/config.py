@@ -129,7 +129,10 @@ class SteeringConfig:
 
     @classmethod
     def preset(cls, name: str) -> SteeringConfig:
-        """A named set of settings; "paper" is what the paper's code states. `dataclasses.replace` changes it.
+        """A named set of settings; `dataclasses.replace` changes it.
+
+        "paper" is what the paper's code states. "gentle" moves maps less than the default and spares the prediction:
+        the channel weights are constant, and the maps' gradient yields to the prediction's.
 
         Raises:
             ValueError: no preset of that name.
@@ -193,6 +196,12 @@ def _is_of(value: object, hint: object) -> bool:
 
 PRESETS: Mapping[str, Mapping[str, object]] = {
     "default": {},
+    "gentle": {
+        "method": "attention-mse",
+        "gamma": 150.0,
+        "constant_weights": True,
+        "yield_to_prediction": True,
+    },
     "paper": {
         "method": "attention-mse",
         "gamma": 10.0,
