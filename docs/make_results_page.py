@@ -41,8 +41,8 @@ visteer benchmark decoy-fashion-ross --approach transplant --seed 1 --fraction 0
 ABLATION_TEXT = """\
 `transplant` without one of its parts, less the whole of it with the same seed and marks, in points. `contents`: a
 mark's place always gets a mark, never what a marked image without one there has. `cover`: an image's own mark is left,
-and only pasted over by chance. `places`: three donors with probability 0.7, wherever they fall. `clean`: no image
-without any mark."""
+and only pasted over by chance. `places`: three donors with probability 0.7, wherever they fall. `clean`: images
+whose mark is known always get marks."""
 ABLATION_COMMAND = """\
 ```sh
 python benchmarks/ablation.py --without contents --seed 1 --fraction 0.001 --out benchmarks/results/ablation
@@ -204,11 +204,10 @@ def ablation(results: Sequence[Result], whole: Sequence[Result]) -> list[str]:
     }
     rows = []
     for (part, fraction), runs in sorted(grouped(results, lambda r: (r["without"], r["fraction"])).items()):
-        cells = [f"`{part}`", f"{100 * fraction:g} %", str(len(runs))]
+        pairs = [(r, reference[fraction, r["seed"]]) for r in runs if (fraction, r["seed"]) in reference]
+        cells = [f"`{part}`", f"{100 * fraction:g} %", str(len(pairs))]
         for name in ("accuracy", "accuracy_clean", "accuracy_agreeing"):
-            known = [(r, reference.get((fraction, r["seed"]))) for r in runs]
-            pairs = [100 * (r[name] - other[name]) for r, other in known if other is not None]
-            cells.append(with_interval(pairs, signed=True))
+            cells.append(with_interval([100 * (r[name] - other[name]) for r, other in pairs], signed=True))
         rows.append(cells)
     head = ["without", "marks", "seeds", "squares lie", "no squares", "squares agree"]
     return ["### The parts of transplanting", ABLATION_TEXT, table(head, rows), ABLATION_COMMAND]

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+# One thread a process, set before torch is read: several processes at once with two threads each wait for one another.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:

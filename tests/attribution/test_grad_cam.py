@@ -121,39 +121,82 @@ def test_constant_weights_are_the_first_order_gradient() -> None:
     assert torch.autograd.grad(maps.sum(), network.head.weight, allow_unused=True)[0] is None
 
 
-def test_yielding_maps_leave_out_what_goes_against_all_else() -> None:
+@pytest.mark.parametrize(
+    ("calls", "dtype"),
+    [
+        ("one map", torch.float64),
+        ("two maps", torch.float64),
+        ("two calls", torch.float64),
+        ("one map", torch.bfloat16),
+    ],
+)
+def test_what_of_the_maps_goes_against_the_prediction_is_left_out(calls: str, dtype: torch.dtype) -> None:
     """The slow form: both gradients at the layer, image by image, and the rest of the way by hand."""
-    network = smooth_network()
-    images, labels = random_images(8, 8).double(), torch.arange(8) % 3
+    network = smooth_network().to(dtype)
+    images, labels = random_images(8, 8).to(dtype), torch.arange(8) % 3
     wanted = torch.randn(8, 1, 1, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    scale = 1000 if dtype == torch.bfloat16 else 1  # so that the prediction's part drowns in a sum of bf16
 
-    def losses(cam: GradCAM, *, yielding: bool) -> tuple[Tensor, Tensor, Tensor]:
+    def losses(*, yields: bool) -> tuple[Tensor, Tensor, Tensor]:
         seen: list[Tensor] = []
-        handle = network[3].register_forward_hook(lambda *out: seen.append(out[2]), prepend=True)
-        logits = network(images)
-        handle.remove()
-        maps = cam.maps(logits, labels, create_graph=True, constant_weights=True, yielding=yielding)
-        return torch.nn.functional.cross_entropy(logits, labels), (maps * wanted).sum(), seen[0]
+        with GradCAM(network, "3", yield_to_prediction=yields) as cam:
+            handle = network[3].register_forward_hook(lambda *out: seen.append(out[2]), prepend=True)
+            logits = network(images)
+            handle.remove()
+            if calls == "two maps":
+                both = torch.stack([labels, (labels + 1) % 3], dim=1)
+                maps = cam.maps(logits, both, create_graph=True, constant_weights=True).double().sum(1)
+            else:
+                maps = cam.maps(logits, labels, create_graph=True, constant_weights=True).double()
+            if calls == "two calls":
+                maps = maps - cam.maps(logits, create_graph=True, constant_weights=True).double() / 2
+        added = scale * (maps * wanted).sum()
+        return torch.nn.functional.cross_entropy(logits.double(), labels), added, seen[0]
 
-    with GradCAM(network, "3") as cam:
-        prediction, added, activation = losses(cam, yielding=False)
-        other, own = (
-            torch.autograd.grad(loss, activation, retain_graph=True)[0] for loss in (prediction, added)
-        )
-        conflicts = 0
-        for image in range(8):
-            product = (own[image] * other[image]).sum()
-            if product < 0:
-                conflicts += 1
-                own[image] -= product / other[image].square().sum() * other[image]
-        assert 0 < conflicts < 8
-        slow = torch.autograd.grad(activation, network[0].weight, other + own)[0]
-        prediction, added, _ = losses(cam, yielding=True)
-        fast = torch.autograd.grad(prediction + added, network[0].weight, retain_graph=True)[0]
-        alone = torch.autograd.grad(losses(cam, yielding=True)[1], network[0].weight)[0]
-        unhindered = torch.autograd.grad(losses(cam, yielding=False)[1], network[0].weight)[0]
-    torch.testing.assert_close(fast, slow, rtol=1e-9, atol=1e-12)
-    torch.testing.assert_close(alone, unhindered)  # nothing else in the backward pass: nothing to yield to
+    prediction, added, activation = losses(yields=False)
+    other = torch.autograd.grad(prediction, activation, retain_graph=True)[0]
+    own = torch.autograd.grad(added, activation, retain_graph=True)[0].double()
+    conflicts = 0
+    for image in range(8):
+        against = other[image].double()
+        product = (own[image] * against).sum()
+        if product < 0:
+            conflicts += 1
+            own[image] -= product / against.square().sum() * against
+    assert 0 < conflicts < 8
+    slow = (other + own).to(dtype)
+    to_weight = torch.autograd.grad(activation, network[0].weight, slow)[0]
+    prediction, added, activation = losses(yields=True)
+    fast: list[Tensor] = []
+    activation.register_hook(fast.append)  # after the hook that yields, so it sees what that one gave
+    fast += torch.autograd.grad(prediction + added, network[0].weight)
+    for found, expected in zip(fast, (slow, to_weight), strict=True):
+        rounding = 1e-12 if dtype == torch.float64 else 0.01
+        torch.testing.assert_close(found, expected, rtol=0, atol=rounding * expected.abs().max().item())
+
+
+def test_maps_alone_have_nothing_to_yield_to() -> None:
+    network, images = smooth_network(), random_images(8, 8).double()
+    gradients = []
+    for yields in (False, True):
+        with GradCAM(network, "3", yield_to_prediction=yields) as cam:
+            logits = network(images)
+            maps = cam.maps(logits, create_graph=True, constant_weights=True)
+        gradients.append(torch.autograd.grad(maps.sum(), network[0].weight, retain_graph=True)[0])
+        if yields:  # and again, after a pass of the prediction's own
+            torch.autograd.grad(logits.sum(), network[0].weight, retain_graph=True)
+            gradients.append(torch.autograd.grad(maps.sum(), network[0].weight)[0])
+    torch.testing.assert_close(gradients[1], gradients[0])
+    torch.testing.assert_close(gradients[2], gradients[0])
+
+
+def test_the_second_order_cannot_yield() -> None:
+    network = smooth_network()
+    with GradCAM(network, "3", yield_to_prediction=True) as cam:
+        logits = network(random_images(2, 8).double())
+        assert cam.maps(logits).shape == (2, 3, 3)
+        with pytest.raises(ValueError, match="constant_weights"):
+            cam.maps(logits, create_graph=True)
 
 
 def test_second_order_reaches_a_nonlinear_head_and_the_body() -> None:

@@ -199,8 +199,8 @@ def test_a_presets_factor_is_for_its_own_method(study):
         run = call(*words).json["run"]
         config = json.loads((study / "runs" / run / "run.json").read_text())["config"]
         assert config["yield_to_prediction"] is True
-        found[method] = config["gamma"]
-    assert found == {"attention-mse": 150.0, "l1": 5.0}
+        found[method] = config["gamma"], config["irrelevant"]
+    assert found == {"attention-mse": (150.0, "transplant"), "l1": (5.0, "none")}
 
 
 def test_a_preset_is_taken_as_it_says_unless_told_otherwise(study):

@@ -92,9 +92,9 @@ def test_an_ablation_is_less_the_whole_with_the_same_seed_and_marks():
     whole = [decoy("transplant", seed, 0.9) for seed in (1, 2)] + [
         {**decoy("transplant", 1, 0.5), "fraction": 0.1}
     ]
-    parts = [{**decoy("transplant", seed, 0.9 - seed / 100), "without": "places"} for seed in (1, 2)]
+    parts = [{**decoy("transplant", seed, 0.9 - seed / 100), "without": "places"} for seed in (1, 2, 3)]
     row = script.ablation(parts, whole)[2].splitlines()[-1]
-    # The mean of -1 and -2 points; half the interval of two points is 12.71 * 0.5.
+    # The third has no partner. The mean of -1 and -2 points; half the interval of two points is 12.71 * 0.5.
     assert row.startswith("| `places` | 100 % | 2 | -1.50 ± 6.35 |")
     assert script.ablation([], whole) == []
 

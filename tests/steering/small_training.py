@@ -19,7 +19,7 @@ SIZE = 16
 
 
 def small_data(count: int = 24, region: bool = True) -> SteeringDataset:
-    """Dark images with a blob whose colour is the class; edits on most images, marks in a corner on some."""
+    """Dark images with a blob whose colour is the class; edits on most images, marks in two corners on some."""
     rng = np.random.default_rng(0)
     images = rng.integers(0, 60, (count, SIZE, SIZE, 3), dtype=np.uint8)
     labels = np.arange(count) % 2
@@ -33,7 +33,8 @@ def small_data(count: int = 24, region: bool = True) -> SteeringDataset:
         weight = np.ones((SIZE, SIZE), np.float32)
         if row % 5 == 1 and region:
             target[:], weight[:] = 0, 0
-            weight[:3, :3] = 1
+            corner = slice(0, 3) if row % 2 else slice(SIZE - 3, SIZE)
+            weight[corner, corner] = 1
         if row % 5 != 3:
             edits[str(row)] = MapEdit(target, weight, author="test")
     return SteeringDataset(images, labels, ["red", "green"], edits=edits)

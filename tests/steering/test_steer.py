@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import itertools
 import json
 import math
@@ -384,6 +385,26 @@ def test_config_changes_make_a_difference_where_they_should():
         results.append(weights_of(model))
     for one, other in itertools.combinations(results, 2):
         assert not torch.allclose(one, other, atol=1e-4)
+
+
+def test_what_is_pasted_reaches_the_training(monkeypatch):
+    """Marks lie in two corners, so that a marked image without a mark in a donor's place is found."""
+    results = []
+    for _ in range(2):
+        model = small_model()
+        steer(model, small_data(), small_config(irrelevant="transplant"))
+        results.append(weights_of(model))
+        loop = importlib.import_module("visteer.steering.steer")  # the package has the function under this name
+        monkeypatch.setattr(loop, "draw_contents", lambda donors, *_: donors)
+    assert not torch.allclose(results[0], results[1], atol=1e-4)
+
+
+def test_gentle_is_refused_where_it_could_do_nothing():
+    gentle = {"constant_weights": True, "yield_to_prediction": True}
+    with pytest.raises(VisteerError, match="nothing up to 3"):
+        steer(small_model(), small_data(), small_config(freeze=("0", "2"), **gentle))
+    with pytest.raises(VisteerError, match="rrr has none"):
+        steer(small_model(), small_data(), small_config(method="rrr", **gentle))
 
 
 def test_second_order_cannot_yield():

@@ -41,6 +41,12 @@ class GradCAM:
     Arguments:
         model: any module that gives logits (N, C).
         layer: dotted name of the layer in `model`; by default the last spatial stage (`find_target_layer`).
+        yield_to_prediction: in a backward pass, what all losses on the maps of an image send to the activations, m,
+            yields to what arrives there through the logits, g: where <m, g> < 0, m becomes m - <m, g> / <g, g> g. Were
+            the activations moved themselves, the maps would to first order not raise the prediction loss; in the
+            parameters, which images share, that is a tendency. For constant weights. Source: this project's own, after
+            the gradient surgery between tasks of Yu et al. 2020 (PCGrad), in the activations of an image instead of the
+            parameters, which would cost a second backward pass.
 
     Raises:
         VisteerError: no layer was given and none is found, or there is none of that name.
@@ -59,9 +65,12 @@ class GradCAM:
         (torch.Size([5, 8, 8]), True)
     """
 
-    def __init__(self, model: nn.Module, layer: str | None = None) -> None:
+    def __init__(
+        self, model: nn.Module, layer: str | None = None, *, yield_to_prediction: bool = False
+    ) -> None:
         self.layer_name = find_target_layer(model) if layer is None else layer
         self._layer = get_layer(model, self.layer_name)
+        self._yields = yield_to_prediction
         self._captures: weakref.WeakValueDictionary[int, _Capture] = weakref.WeakValueDictionary()
         self._count = 0
         self._handle: RemovableHandle | None = None
@@ -93,7 +102,6 @@ class GradCAM:
         method: str = "grad-cam",
         create_graph: bool = False,
         constant_weights: bool = False,
-        yielding: bool = False,
     ) -> Tensor:
         """Where the evidence for a class lies: ReLU(sum over k of weight_k * A_k), not normalised.
 
@@ -115,11 +123,6 @@ class GradCAM:
                 (second order).
             constant_weights: with `create_graph`, gradient flows into the activations only, and the channel
                 weights are constants (first order).
-            yielding: with `create_graph`, the maps' own gradient to the activations, m, yields to the gradient g that
-                arrives there from all else in the same backward pass: where <m, g> < 0 in an image, it becomes
-                m - <m, g> / <g, g> g. So to first order the maps never raise the prediction loss at this layer.
-                Meant for constant weights. Source: this project's own, after the gradient surgery between tasks of
-                Yu et al. 2020 (PCGrad), here an image and in the activations, which costs no second backward pass.
 
         Returns:
             (N, h, w), or (N, K, h, w) for (N, K) targets, on the feature grid; values from 0 up in units of
@@ -131,17 +134,18 @@ class GradCAM:
             ValueError: the layer's output was changed in place behind the hook.
             ValueError: logits or targets do not fit in shape, or a target is no class.
             ValueError: the method is unknown.
+            ValueError: maps that yield to the prediction are asked for with their channel weights' graph.
             TypeError: the targets are not integers.
         """
         _check_logits(logits)
         columns, single = target_columns(logits, targets)
         second_order = create_graph and not constant_weights
+        if second_order and self._yields:
+            raise ValueError("maps that yield to the prediction need constant_weights=True")
         maps = []
         with torch.autocast(logits.device.type, enabled=False), torch.set_grad_enabled(create_graph):
             for column in columns:
                 activation, gradient = self._gradient(logits, column, second_order)
-                if yielding and create_graph:
-                    activation = _yielding(activation)
                 raw = class_activation_map(
                     widen(activation), widen(gradient), method, constant_weights=constant_weights
                 )
@@ -158,7 +162,8 @@ class GradCAM:
             return None
         activation = output if output.requires_grad else output.detach().clone().requires_grad_()
         passed_on = activation.clone()
-        capture = _Capture(activation, activation._version)
+        for_maps = _yielding_to(passed_on, activation) if self._yields else activation
+        capture = _Capture(activation, for_maps, activation._version)
         # The graph owns the capture; this object only looks at it. So a capture is there as long as its
         # logits can be explained, and no loop without `maps` piles up graphs.
         if passed_on.grad_fn is not None:
@@ -191,7 +196,7 @@ class GradCAM:
                     f"{len(logits)} rows of logits but {len(capture.activation)} images at layer "
                     f"{self.layer_name!r}; pass the logits as the model gave them"
                 )
-            return capture.activation, gradient
+            return capture.for_maps, gradient
         if changed:
             raise ValueError(
                 f"the output of layer {self.layer_name!r} was changed in place; "
@@ -205,7 +210,10 @@ class GradCAM:
 
 @dataclass(frozen=True, eq=False)
 class _Capture:
+    """`for_maps` is `activation`, or a view of it whose gradient yields."""
+
     activation: Tensor
+    for_maps: Tensor
     version: int
 
 
@@ -250,23 +258,27 @@ def widen(values: Tensor) -> Tensor:
     return values if values.dtype == torch.float64 else values.float()
 
 
-def _yielding(activation: Tensor) -> Tensor:
-    """`activation`, for maps alone: what of their gradient goes against that of all else is left out."""
-    noted: list[Tensor] = []
+def _yielding_to(passed_on: Tensor, activation: Tensor) -> Tensor:
+    """A view of `activation` to make maps of; its gradient yields to that of `passed_on`, which the network reads."""
+    for_maps = activation.view_as(activation)
+    of_maps: list[Tensor] = []
+    of_network: list[Tensor] = []
 
     def yielded(total: Tensor) -> Tensor | None:
-        if not noted:
+        # Hooks run after those of all that was made of the tensor, so both gradients are known here, if there are both.
+        if not of_maps or not of_network:
+            of_network.clear()
+            of_maps.clear()
             return None
-        own = widen(noted.pop())
-        other = widen(total) - own
+        own, other = widen(of_maps.pop()), widen(of_network.pop())
         against = (own * other).sum(dim=(1, 2, 3), keepdim=True).clamp(max=0)
-        size = other.square().sum(dim=(1, 2, 3), keepdim=True)
-        return total - (against / torch.where(size > 0, size, 1) * other).to(total.dtype)
+        squared_norm = other.square().sum(dim=(1, 2, 3), keepdim=True)
+        return total - (against / torch.where(squared_norm > 0, squared_norm, 1) * other).to(total.dtype)
 
-    seen = activation.view_as(activation)
-    seen.register_hook(noted.append)  # type: ignore[no-untyped-call]
+    for_maps.register_hook(of_maps.append)  # type: ignore[no-untyped-call]
+    passed_on.register_hook(of_network.append)  # type: ignore[no-untyped-call]
     activation.register_hook(yielded)  # type: ignore[no-untyped-call]
-    return seen
+    return for_maps
 
 
 def _relu_with_dead_maps_open(raw: Tensor) -> Tensor:

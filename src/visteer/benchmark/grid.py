@@ -156,10 +156,12 @@ class _Job:
 def _on_this_machine(jobs: list[_Job], workers: int) -> Iterator[CellRecord]:
     """Run the jobs, `workers` at once, each with its share of the processors and, in turn, one of the accelerators.
 
-    Where OMP_NUM_THREADS is set it says how many processors a worker has: threads that wait for one that something else
-    uses slow a run down many times over.
+    A worker has no more threads than its share of the processors, nor than OMP_NUM_THREADS says where it is set:
+    threads that wait for one another while something else uses the processor slow a run down many times over.
     """
-    threads = os.environ.get("OMP_NUM_THREADS") or str(max(1, (os.cpu_count() or 1) // workers))
+    share = max(1, (os.cpu_count() or 1) // workers)
+    given = os.environ.get("OMP_NUM_THREADS", "")
+    threads = str(min(share, int(given)) if given.isdecimal() and int(given) else share)
     places: SimpleQueue[int] = SimpleQueue()
     for place in range(workers):
         places.put(place)

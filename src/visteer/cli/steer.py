@@ -44,7 +44,7 @@ def steer(
         str | None,
         typer.Option(
             help="What is done with regions marked irrelevant: none, replace or transplant. "
-            "Default with attention-mse: transplant where there are marks small enough, else none. "
+            "Default with attention-mse or none: transplant where there are marks small enough, else none. "
             "Default with another method or with --preset paper: none."
         ),
     ] = None,
@@ -67,9 +67,11 @@ def steer(
         raise typer.BadParameter(f"--method must be one of {', '.join(offered)}, not {method!r}")
     opened = open_study(study)
     data = TrainingData.of(opened)
-    if gamma is None and PRESETS.get(preset, {}).get("method") != method:
+    own = PRESETS.get(preset, {})
+    if gamma is None and own.get("method") != method:
         gamma = METHODS[method].gamma
-    if irrelevant is None and resume is None and preset != "paper" and method in ("none", "attention-mse"):
+    chooses = "irrelevant" not in own and method in ("none", "attention-mse")
+    if irrelevant is None and resume is None and chooses:
         irrelevant = chosen_irrelevant(data.training)
         note(f"irrelevant regions: {irrelevant} (--irrelevant changes it)")
     named: dict[str, object] = {

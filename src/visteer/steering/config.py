@@ -208,6 +208,7 @@ PRESETS: Mapping[str, Mapping[str, object]] = {
         "gamma_schedule": "constant",
         "map_resolution": "image",
         "empty_regions": "suppress",
+        "irrelevant": "none",
         "optimizer": "sgd",
         "learning_rate": 1e-3,
         "momentum": 0.9,

@@ -134,19 +134,19 @@ def draw_contents(
     That is the donor itself, so its mark is pasted, where the receiver's own mark is known. Where it is not, the
     receiver may carry one all the same, and only what is pasted can take it away. So that the classifier also sees
     these images with few marks or none, a share is drawn for each from 0 to 1, and each donor keeps its mark with this
-    probability; else a marked image without a mark in that place gives the pixels, as long as one is found.
+    probability; else a marked image without a mark in that place gives the pixels, if there is one among four drawn.
 
     Arguments:
         donors: (count, d) int64 as `draw_donors` gives.
         marked: (count,) bool, whether the receiver's own mark is known.
         marks: the donors.
-        generator: draws the same numbers whatever is marked, for the same shape of `donors`.
+        generator: draws numbers in the shape of `donors`.
     """
     kept_share = torch.rand((len(donors), 1), generator=generator)
     kept = (torch.rand(donors.shape, generator=generator) < kept_share).numpy()
     candidates = torch.randint(len(marks), (*donors.shape, CANDIDATES), generator=generator).numpy()
     rows = donors.numpy()
-    place = marks.places[np.searchsorted(marks.rows, rows).clip(max=len(marks) - 1)]
+    place = marks.places[np.searchsorted(marks.rows, rows)]
     is_clear = (marks.places[candidates] & place[..., None]) == 0
     first = np.take_along_axis(candidates, is_clear.argmax(-1)[..., None], -1)[..., 0]
     instead = is_clear.any(-1) & ~kept & ~marked[:, None] & (rows >= 0)

@@ -24,6 +24,7 @@ from visteer.data.transforms import PairedTransform, TransformConfig
 from visteer.errors import VisteerError
 from visteer.machine import machine, versions
 from visteer.models import AttentionBranchOutputs, find_target_layer
+from visteer.models.target_layer import get_layer
 from visteer.steering.config import SteeringConfig
 from visteer.steering.dataset import SteeringBatch, SteeringDataset, irrelevant_cells
 from visteer.steering.irrelevant import (
@@ -152,6 +153,10 @@ class _Loop:
         self.data, self.config, self.accelerator = data, config, accelerator
         self.method = METHODS[config.method]
         check_method(self.method, model, data)
+        if config.yield_to_prediction and self.method.reads != "grad-cam":
+            raise VisteerError(
+                f"yield_to_prediction (preset gentle) is for losses on Grad-CAM maps; {config.method} has none"
+            )
         self.bare_model = model
         self.frozen = _freeze(model, config.freeze)
         trained = [p for p in model.parameters() if p.requires_grad]
@@ -164,6 +169,8 @@ class _Loop:
         twice = (reads_maps and not config.constant_weights) or self.method.reads == "input gradients"
         self.differentiated_twice = twice and has_grouped_convolution(model)
         self.layer = config.target_layer or find_target_layer(model) if reads_maps else None
+        if self.layer is not None and config.constant_weights:
+            _check_movable(model, self.layer, data)
         self.transform = PairedTransform(TransformConfig.preset(config.augment))
         self.class_weights = _class_weights(data, config).to(accelerator.device)
         wanted = config.precision == "bf16" or (
@@ -219,7 +226,9 @@ class _Loop:
         """What reads maps in the forward passes: nothing where the method needs none, since then no hook is due."""
         if self.method.has_branch:
             return AttentionBranchOutputs(self.bare_model)
-        return nullcontext() if self.layer is None else GradCAM(self.bare_model, self.layer)
+        if self.layer is None:
+            return nullcontext()
+        return GradCAM(self.bare_model, self.layer, yield_to_prediction=self.config.yield_to_prediction)
 
     def _step(self, rows: NDArray[np.int64], watch: Watch, gamma: float, seed: int) -> Tensor:
         """One optimiser step on the images `rows` of all processes; the sums that this process contributed."""
@@ -276,7 +285,6 @@ class _Loop:
                 batch.labels,
                 create_graph=True,
                 constant_weights=self.config.constant_weights,
-                yielding=self.config.yield_to_prediction,
             )
             dead = dead_maps(maps[counts]).sum()
         elif watch is not None:
@@ -392,6 +400,29 @@ def _freeze(model: nn.Module, prefixes: Sequence[str]) -> list[nn.Module]:
         names[prefix].requires_grad_(False)
         frozen.append(names[prefix])
     return frozen
+
+
+def _check_movable(model: nn.Module, layer: str, data: SteeringDataset) -> None:
+    """Refuse to train for maps that nothing trained lies up to: constant channel weights leave only that to move them.
+
+    Raises:
+        VisteerError: all up to `layer` is frozen.
+    """
+    reached: list[bool] = []
+    handle = get_layer(model, layer).register_forward_hook(
+        lambda _module, _inputs, output: reached.append(output.requires_grad)
+    )
+    training = model.training
+    try:
+        model.eval()(data.batch([0], next(model.parameters()).device).images)
+    finally:
+        handle.remove()
+        model.train(training)
+    if not any(reached):
+        raise VisteerError(
+            f"nothing up to {layer}, the layer of the maps, is trained, so with constant channel weights "
+            "(preset gentle) no map can be moved: freeze less"
+        )
 
 
 def _optimizer(parameters: list[nn.Parameter], config: SteeringConfig) -> torch.optim.Optimizer:
