@@ -15,7 +15,7 @@ from visteer.benchmark import grid as grid_module
 from visteer.benchmark.cell import keep_edits, run_cell
 from visteer.benchmark.grid import Standing, read_grid, run_grid
 from visteer.benchmark.records import CellRecord, read_record, record_path
-from visteer.benchmark.spec import read_spec
+from visteer.benchmark.spec import Cell, read_spec
 from visteer.edits.map_edit import MapEdit
 from visteer.edits.rating import Rating
 from visteer.errors import VisteerError
@@ -46,6 +46,20 @@ def test_every_cell_runs_in_its_own_run_and_again_nothing_is_left(spec_path: Pat
     assert "cores" in page
     assert page.count("data:image/png;base64") == 1
     assert call("benchmark", "decoy-mnist-ross", "--approach", "clean", "--report").code == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "workers", "threads"), [("", 2, 4), ("1", 2, 1), ("8", 2, 4), ("no", 16, 1)]
+)
+def test_a_worker_has_its_share_of_the_processors_at_most(monkeypatch, tmp_path, given, workers, threads):
+    seen: list[dict[str, str]] = []
+    record = CellRecord(Cell("busi", "net", "without", 1.0, 0))
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    monkeypatch.setenv("OMP_NUM_THREADS", given)
+    monkeypatch.setattr(grid_module._Job, "run", lambda _job, environment: seen.append(environment) or record)
+    job = grid_module._Job("spec.toml", "root", str(tmp_path), record.cell)
+    assert list(grid_module._on_this_machine([job], workers)) == [record]
+    assert seen[0]["OMP_NUM_THREADS"] == str(threads)
 
 
 def test_a_cell_that_was_cut_short_goes_on_with_its_run(spec_path: Path, tmp_path: Path):
