@@ -214,7 +214,8 @@ def test_a_preset_is_taken_as_it_says_unless_told_otherwise(study):
     assert call(*words, "--irrelevant", "transplant").json["irrelevant"] == "transplant"
 
 
-def test_data_check_counts_and_ends_with_1_where_a_file_is_bad(phantom, tmp_path):
+def test_data_check_counts_and_ends_with_1_where_a_file_is_bad(phantom, tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "400")  # or a long path is folded within the name
     words = ("data", "check", phantom / "images", "--masks", phantom / "masks")
     said = call(*words, "--json").json
     assert said["classes"]["benign"]["images"] == 40
