@@ -19,13 +19,14 @@ from visteer.data.planted import plant_marks
 from visteer.edits.map_edit import MapEdit
 from visteer.models import build_classifier
 from visteer.steering import SteeringConfig, SteeringDataset, steer
+from visteer.steering.config import PRESETS
 
 VARIANTS = {
     "plain": {"method": "none"},
     "map loss": {"method": "attention-mse"},
     "transplant": {"method": "none", "irrelevant": "transplant"},
     "both": {"method": "attention-mse", "irrelevant": "transplant"},
-    "gentle": {"preset": "gentle", "method": "attention-mse", "irrelevant": "transplant"},
+    "gentle": {**PRESETS["gentle"], "irrelevant": "transplant"},
 }
 
 
@@ -65,9 +66,7 @@ def main() -> None:
         for name in names[first:] + names[:first]:
             model = build_classifier(given.model, 3, weights="none", image_size=given.size)
             same = {"epochs": 1, "channels_last": True, "target_layer": given.layer}
-            own = dict(VARIANTS[name])
-            preset = SteeringConfig.preset(own.pop("preset", "default")).to_dict()
-            config = SteeringConfig.from_dict({**preset, **own, **same})
+            config = SteeringConfig.from_dict({**VARIANTS[name], **same})
             seconds = steer(model, data, config).history[0]["seconds"]
             if count:  # the first round warms up
                 times[name].append(seconds)

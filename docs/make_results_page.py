@@ -86,11 +86,12 @@ def main() -> None:
 
 def page(folder: Path) -> str:
     """The page as Markdown."""
+    decoy_results = read(folder / "decoy")
     parts = [
         "# Results",
         INTRODUCTION,
-        *decoys(read(folder / "decoy")),
-        *ablation(read(folder / "ablation"), read(folder / "decoy")),
+        *decoys(decoy_results),
+        *ablation(read(folder / "ablation"), decoy_results),
         *planted(read(folder / "planted")),
     ]
     for spec, records in grids(folder / "grids"):

@@ -394,9 +394,8 @@ def test_what_is_pasted_reaches_the_training(monkeypatch):
         model = small_model()
         steer(model, small_data(), small_config(irrelevant="transplant"))
         results.append(weights_of(model))
-        loop = importlib.import_module(
-            "visteer.steering.steer"
-        )  # the package has the function under this name
+        # Under this name the package has the function.
+        loop = importlib.import_module("visteer.steering.steer")
         monkeypatch.setattr(loop, "draw_contents", lambda donors, *_: donors)
     assert not torch.allclose(results[0], results[1], atol=1e-4)
 

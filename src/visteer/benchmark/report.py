@@ -22,7 +22,7 @@ from visteer.benchmark.table import (
     result_table,
     signed,
     table_heads,
-    templates,
+    template,
     title_of,
 )
 from visteer.steering import SteeringConfig
@@ -44,25 +44,21 @@ def render_benchmark(
     table = result_table(spec, records)
     rows, notes = html_rows(table)
     gains = differences(spec, records)
-    return (
-        templates()
-        .get_template("benchmark.html")
-        .render(
-            name=spec.name,
-            facts=_facts(spec, records),
-            heads=table_heads(table),
-            rows=rows,
-            notes=notes,
-            reference=next(iter(spec.approaches)),
-            difference_heads=("data", "annotated", "model", "approach", *map(title_of, FIGURES), "cost"),
-            differences=[_difference_row(row) for row in gains],
-            plots=list(_plots(spec, table, gains)),
-            pictures=[(caption, _data_uri(path)) for caption, path in pictures.items()],
-            settings=_settings(records),
-            commands=f"visteer benchmark {spec.name}.toml --data-root DATA --report",
-            spec_name=f"{spec.name}.toml",
-            spec_text=spec_text,
-        )
+    return template("benchmark.html").render(
+        name=spec.name,
+        facts=_facts(spec, records),
+        heads=table_heads(table),
+        rows=rows,
+        notes=notes,
+        reference=next(iter(spec.approaches)),
+        difference_heads=("data", "annotated", "model", "approach", *map(title_of, FIGURES), "cost"),
+        differences=[_difference_row(row) for row in gains],
+        plots=list(_plots(spec, table, gains)),
+        pictures=[(caption, _data_uri(path)) for caption, path in pictures.items()],
+        settings=_settings(records),
+        commands=f"visteer benchmark {spec.name}.toml --data-root DATA --report",
+        spec_name=f"{spec.name}.toml",
+        spec_text=spec_text,
     )
 
 

@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, Template
 from scipy import stats
 
 from visteer.benchmark.published import PUBLISHED_AS, published_figures
@@ -171,22 +171,19 @@ def to_latex(table: ResultTable) -> str:
 def to_html(table: ResultTable) -> str:
     """The table as a page of its own, without scripts or anything from elsewhere."""
     rows, notes = html_rows(table)
-    return (
-        templates()
-        .get_template("table.html")
-        .render(name=table.name, heads=table_heads(table), rows=rows, notes=notes)
-    )
+    return template("table.html").render(name=table.name, heads=table_heads(table), rows=rows, notes=notes)
 
 
-def templates() -> Environment:
-    """The templates of this package and of the report."""
-    return Environment(
+def template(name: str) -> Template:
+    """A template of this package, which may include those of the report."""
+    environment = Environment(
         loader=ChoiceLoader([PackageLoader("visteer.benchmark"), PackageLoader("visteer.report")]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    return environment.get_template(name)
 
 
 def html_rows(table: ResultTable) -> tuple[list[dict[str, object]], list[str]]:

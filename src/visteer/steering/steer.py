@@ -349,6 +349,7 @@ class _Draws:
                 self.attended |= pasted & ~has_edit
             self.attended[has_edit] |= pasted[has_edit] & loop.usable_if_pasted[edit_rows[has_edit]]
         self.noise = torch.randint(2**62, (len(rows),), generator=generator)
+        # Last, so that nothing that was drawn before depends on it.
         if self.donors is not None and loop.marks is not None:
             self.contents = draw_contents(self.donors, marked, loop.marks, generator)
 
@@ -412,12 +413,8 @@ def _check_movable(model: nn.Module, layer: str, data: SteeringDataset) -> None:
     handle = get_layer(model, layer).register_forward_hook(
         lambda _module, _inputs, output: reached.append(output.requires_grad)
     )
-    training = model.training
-    try:
+    with handle, _flags_restored(model):
         model.eval()(data.batch([0], next(model.parameters()).device).images)
-    finally:
-        handle.remove()
-        model.train(training)
     if not any(reached):
         raise VisteerError(
             f"nothing up to {layer}, the layer of the maps, is trained, so with constant channel weights "
