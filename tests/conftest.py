@@ -11,6 +11,11 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """A test's name holds no bytes: packed ones carry the time, and processes that share the tests compare names."""
+    return argname if isinstance(val, bytes) else None
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder with BUSI, ISIC and Imagenette, or a skip that says where it was looked for."""
