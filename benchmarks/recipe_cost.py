@@ -5,6 +5,7 @@ the rounds of the ratio within one round. The images are noise: time does not de
 an object marked relevant and a mark near the border marked irrelevant.
 
     python benchmarks/recipe_cost.py [--model tf_efficientnet_lite0] [--layer NAME] [--size 128] [--images 128]
+        [--out benchmarks/results/cost]
 """
 
 from __future__ import annotations
@@ -12,12 +13,17 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+import sys
+from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
+import torch
 
+from visteer.atomic import write_text
 from visteer.data.planted import plant_marks
 from visteer.edits.map_edit import MapEdit
-from visteer.models import build_classifier
+from visteer.models import build_classifier, find_target_layer
 from visteer.steering import SteeringConfig, SteeringDataset, steer
 from visteer.steering.config import PRESETS
 
@@ -50,42 +56,63 @@ def marked_images(count: int, size: int) -> SteeringDataset:
 
 
 def main() -> None:
-    """Measure, and print one JSON object: the seconds of a plain epoch, and each variant as a multiple."""
+    """Measure, and print one JSON object: the seconds of a plain epoch, and each variant as a multiple.
+
+    A multiple is [lower quartile, median, upper quartile] over the rounds.
+    """
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default="tf_efficientnet_lite0")
     parser.add_argument("--layer", help="where the maps are made; default: the last spatial stage")
     parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--images", type=int, default=128)
     parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--out", type=Path, help="a folder where the result is kept, too")
     given = parser.parse_args()
     data = marked_images(given.images, given.size)
-    times: dict[str, list[float]] = {name: [] for name in VARIANTS}
     names = list(VARIANTS)
+    multiples: dict[str, list[float]] = {name: [] for name in names[1:]}
+    plain = []
     for count in range(given.rounds + 1):
         first = count % len(names)
-        for name in names[first:] + names[:first]:
-            model = build_classifier(given.model, 3, weights="none", image_size=given.size)
-            same = {"epochs": 1, "channels_last": True, "target_layer": given.layer}
-            config = SteeringConfig.from_dict({**VARIANTS[name], **same})
-            seconds = steer(model, data, config).history[0]["seconds"]
-            if count:  # the first round warms up
-                times[name].append(seconds)
-    ratios = {
-        name: round(statistics.median(t / p for t, p in zip(times[name], times["plain"], strict=True)), 3)
-        for name in names[1:]
-    }
-    seconds = round(statistics.median(times["plain"]), 2)
-    print(
-        json.dumps(
-            {
-                "model": given.model,
-                "layer": given.layer,
-                "size": given.size,
-                "plain_seconds": seconds,
-                **ratios,
-            }
-        )
+        seconds = {
+            name: epoch_seconds(given.model, given.layer, data, VARIANTS[name])
+            for name in names[first:] + names[:first]
+        }
+        if count:  # the first round warms up
+            plain.append(seconds["plain"])
+            for name, found in multiples.items():
+                found.append(seconds[name] / seconds["plain"])
+    layer = given.layer or find_target_layer(
+        build_classifier(given.model, 3, weights="none", image_size=given.size)
     )
+    result = {
+        "model": given.model,
+        "layer": layer,
+        "size": given.size,
+        "images": given.images,
+        "rounds": given.rounds,
+        "threads": torch.get_num_threads(),
+        "plain_seconds": round(statistics.median(plain), 2),
+        "multiples": {
+            name: [round(float(part), 3) for part in np.quantile(found, (0.25, 0.5, 0.75))]
+            for name, found in multiples.items()
+        },
+    }
+    text = json.dumps(result, indent=1) + "\n"
+    if given.out is not None:
+        given.out.mkdir(parents=True, exist_ok=True)
+        write_text(given.out / f"{given.model}--{layer}--{given.size}.json", text)
+    sys.stdout.write(text)
+
+
+def epoch_seconds(
+    name: str, layer: str | None, data: SteeringDataset, settings: Mapping[str, object]
+) -> float:
+    """The seconds of one epoch with a new network."""
+    model = build_classifier(name, 3, weights="none", image_size=data.image_size)
+    same = {"epochs": 1, "channels_last": True, "target_layer": layer}
+    run = steer(model, data, SteeringConfig.from_dict({**settings, **same}))
+    return float(run.history[0]["seconds"])
 
 
 if __name__ == "__main__":

@@ -2,9 +2,9 @@
 
 python docs/make_results_page.py
 
-The files are what `visteer benchmark decoy-fashion-ross --out benchmarks/results/decoy`,
-`python benchmarks/ablation.py` and `python benchmarks/planted.py` write, and of each benchmark in
-benchmarks/results/grids its `spec.toml` and `cells`; no figure is typed.
+The files are what `visteer benchmark decoy-fashion-ross --out benchmarks/results/decoy` and `ablation.py`, `planted.py`
+and `recipe_cost.py` in benchmarks/ write, and of each benchmark in benchmarks/results/grids its `spec.toml` and
+`cells`; no figure is typed.
 """
 
 from __future__ import annotations
@@ -51,8 +51,9 @@ PLANTED_TEXT = """\
 A caliper, a letter in a box or a coloured disc near the border of every image tells the class in training and
 validation. In the test it is of a random class, absent, or agrees. Pretrained EfficientNet-Lite0 at 128 px, the stem
 and the first three stages frozen, maps at `backbone.blocks.4`, 8 epochs; epochs picked on validation images whose marks
-agree. `visteer` has constant channel weights. What is lost is the accuracy of `clean` without marks less that of
-`without` with marks at random. `isic` is the train part of the set's melanomas and nevi, with its lesion masks."""
+agree. `clean` is trained without marks, once for all of them. `visteer` has constant channel weights. What is lost is
+the accuracy of `clean` without marks less that of `without` with marks at random. `isic` is the train part of the
+set's melanomas and nevi, with its lesion masks."""
 PLANTED_COMMAND = """\
 ```sh
 visteer init busi --images ../shared/data/busi --layout busi --model tf_efficientnet_lite0 --weights offline \\
@@ -69,6 +70,14 @@ keeps its edit. `without` uses no edits. `proposed` is the loss as published (co
 resolution, empty masks pull maps to zero), `gentle` the [preset](steering.md#gentle) of that name. All train alike: 6
 epochs, on Imagenette one. The kept epoch is picked on validation images."""
 }
+COST_TEXT = """\
+Seconds of an epoch as a multiple of a plain one, interleaved in one run: median and quartiles over the rounds.
+`map loss` is the default's loss on maps, `transplant` the pasting of marks, `both` the whole default, `gentle` the
+preset with transplanting. On one thread of an otherwise idle machine."""
+COST_COMMAND = """\
+```sh
+python benchmarks/recipe_cost.py --size 128 --images 96 --rounds 15 --out benchmarks/results/cost
+```"""
 GRID_COMMAND = """\
 ```sh
 visteer benchmark {file} --data-root ../shared/data --workers 2 --report
@@ -96,6 +105,7 @@ def page(folder: Path) -> str:
     ]
     for spec, records in grids(folder / "grids"):
         parts += grid_section(spec, records)
+    parts += costs(read(folder / "cost"))
     return "\n\n".join(parts) + "\n"
 
 
@@ -215,15 +225,16 @@ def ablation(results: Sequence[Result], whole: Sequence[Result]) -> list[str]:
 
 
 def planted(results: Sequence[Result]) -> list[str]:
-    """The section on planted marks."""
+    """The section on planted marks. `clean` has none in training, so it is one run for all marks."""
     rows = []
+    without_marks = {(r["study"], r["seed"]): r for r in results if r["approach"] == "clean"}
     for (study, mark), runs in grouped(results, lambda r: (r["study"], r["mark"])).items():
         by = {(r["approach"], r["fraction"], r["seed"]): r for r in runs}
         for approach, fraction in dict.fromkeys((r["approach"], r["fraction"]) for r in runs):
             found = [r for r in runs if (r["approach"], r["fraction"]) == (approach, fraction)]
             recovered, fallen = [], []
             for r in found:
-                clean, plain = by.get(("clean", 1.0, r["seed"])), by.get(("without", 1.0, r["seed"]))
+                clean, plain = without_marks.get((study, r["seed"])), by.get(("without", 1.0, r["seed"]))
                 if clean is None or plain is None or approach in ("clean", "without"):
                     continue
                 lost, reliance = clean["accuracy_clean"] - plain["accuracy"], plain["reliance_irrelevant"]
@@ -252,6 +263,20 @@ def planted(results: Sequence[Result]) -> list[str]:
         table(head, rows),
         PLANTED_COMMAND,
     ]
+
+
+def costs(results: Sequence[Result]) -> list[str]:
+    """The section on what the recipe costs; nothing without results."""
+    if not results:
+        return []
+    rows = []
+    for result in results:
+        cells = [result["model"], f"`{result['layer']}`", str(result["size"]), str(result["rounds"])]
+        for lower, median, upper in result["multiples"].values():
+            cells.append(f"{median:.2f} ({lower:.2f} to {upper:.2f})")
+        rows.append(cells)
+    head = ["model", "layer of the maps", "pixels", "rounds", *results[0]["multiples"]]
+    return ["## What the recipe costs", COST_TEXT, table(head, rows), COST_COMMAND]
 
 
 def grouped(results: Iterable[Result], key: Callable[[Result], Any]) -> dict[Any, list[Result]]:

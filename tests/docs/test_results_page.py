@@ -100,12 +100,25 @@ def test_an_ablation_is_less_the_whole_with_the_same_seed_and_marks():
 
 
 def test_what_is_recovered_is_a_share_of_what_was_lost():
-    def run(approach: str, accuracy: float, clean: float, reliance: float) -> dict[str, object]:
-        named = {"study": "busi", "mark": "tag", "approach": approach, "fraction": 1.0, "seed": 0}
+    def run(
+        approach: str, accuracy: float, clean: float, reliance: float, mark: str = "patch"
+    ) -> dict[str, object]:
+        named = {"study": "busi", "mark": mark, "approach": approach, "fraction": 1.0, "seed": 0}
         figures = {"accuracy": accuracy, "accuracy_clean": clean, "accuracy_agreeing": 1.0}
         return {**named, **figures, "reliance_irrelevant": reliance, "epg": 0.5, "iou": 0.5}
 
-    results = [run("clean", 0.7, 0.8, 0.1), run("without", 0.4, 0.6, 0.5), run("visteer", 0.7, 0.7, 0.1)]
+    # Training without marks is the same run whatever mark it is tested with.
+    results = [
+        run("clean", 0.7, 0.8, 0.1, "tag"),
+        run("without", 0.4, 0.6, 0.5),
+        run("visteer", 0.7, 0.7, 0.1),
+    ]
     row = script.planted(results)[2].splitlines()[-1]
     assert row.split("|")[-3].strip() == "75"  # of 0.8 - 0.4
     assert row.split("|")[-2].strip() == "80"
+
+
+def test_the_cost_table_has_the_median_and_quartiles():
+    result = {"model": "m", "layer": "l", "size": 96, "rounds": 3, "multiples": {"both": [1.04, 1.084, 1.1]}}
+    assert script.costs([result])[2].splitlines()[-1] == "| m | `l` | 96 | 3 | 1.08 (1.04 to 1.10) |"
+    assert script.costs([]) == []
