@@ -45,7 +45,8 @@ def benchmark(
         ),
     ],
     out: Annotated[
-        Path | None, typer.Option(help="The folder of all results; default: the benchmark's name.")
+        Path | None,
+        typer.Option(help="The folder of all results; default: the file's name without its ending."),
     ] = None,
     data_root: Annotated[
         Path | None, typer.Option(help="What relative paths in the file count from; default: its folder.")
@@ -103,28 +104,7 @@ def benchmark(
         return
     if approach is not None:
         raise typer.BadParameter("--approach is for a run on a decoy set; a file names its own approaches")
-    _run_grid(
-        _spec_path(spec),
-        out,
-        data_root,
-        workers,
-        one_of(engine, Engine, "--engine"),
-        report=report,
-        json=json,
-    )
-
-
-def _run_grid(
-    path: Path,
-    out: Path | None,
-    data_root: Path | None,
-    workers: int,
-    engine: str,
-    *,
-    report: bool,
-    json: bool,
-) -> None:
-    """All cells that are not done yet; then tables, figures and, if wanted, the report."""
+    path = _spec_path(spec)
     folder = out or Path(path.stem)
     with progress_bars() as bars:
         run_grid(
@@ -132,10 +112,15 @@ def _run_grid(
             folder,
             data_root=data_root,
             workers=workers,
-            engine=engine,  # type: ignore[arg-type]
+            engine=one_of(engine, Engine, "--engine"),  # type: ignore[arg-type]
             on_cell=_tell,
             progress=bars,
         )
+    _show_grid(folder, report=report, json=json)
+
+
+def _show_grid(folder: Path, *, report: bool, json: bool) -> None:
+    """Write the tables, the figures and, if wanted, the report of the grid in `folder`, and say where they are."""
     grid, records = read_grid(folder)
     table = result_table(grid, records)
     written = write_tables(folder, table)
