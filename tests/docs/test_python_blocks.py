@@ -15,7 +15,6 @@ from torch.nn import functional as F
 import visteer
 from tests.docs.markdown import PAGES, ROOT, Block, blocks, name_of, sections
 from tests.docs.small_data import write_busi
-from tests.report.sample_report import make_gallery_row, make_result
 
 Names = dict[str, object]
 
@@ -45,25 +44,11 @@ def names_of_edits() -> Names:
     return {"lesion": lesion, "ruler": ruler}
 
 
-def names_of_report() -> Names:
-    result = make_result(accuracy=0.8, f2=0.7, auc=0.9, epg=0.3, iou=0.2, reliance=0.1)
-    rows = [make_gallery_row(seed) for seed in range(3)]
-    return {
-        "title": "a study",
-        "id": "plain-1",
-        "method": "prediction loss",
-        "result": result,
-        "rows": rows,
-        "Path": Path,
-    }
-
-
 # What a page takes for granted; every other page stands by itself.
 GIVEN: dict[str, Callable[[], Names]] = {
     "README.md": names_of_the_readme,
     "docs/data.md": names_of_data,
     "docs/edits.md": names_of_edits,
-    "docs/report.md": names_of_report,
 }
 # Written for a real run: fewer pictures do for a test.
 SMALLER = {"docs/phantom.md": ('{"train": 300, "val": 80, "test": 200}', '{"train": 4, "val": 2, "test": 4}')}
