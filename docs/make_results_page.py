@@ -47,6 +47,9 @@ ABLATION_COMMAND = """\
 ```sh
 python benchmarks/ablation.py --without contents --seed 1 --fraction 0.001 --out benchmarks/results/ablation
 ```"""
+LENGTH_TEXT = """\
+`transplant` with all marks by the number of epochs, each with its own cosine schedule. A length can be chosen on the
+validation images, whose squares tell the class as in training."""
 PLANTED_TEXT = """\
 A caliper, a letter in a box or a coloured disc near the border of every image tells the class in training and
 validation. In the test it is of a random class, absent, or agrees. Pretrained EfficientNet-Lite0 at 128 px, the stem
@@ -100,6 +103,7 @@ def page(folder: Path) -> str:
         "# Results",
         INTRODUCTION,
         *decoys(decoy_results),
+        *lengths([*decoy_results, *read(folder / "length")]),
         *ablation(read(folder / "ablation"), decoy_results),
         *planted(read(folder / "planted")),
     ]
@@ -222,6 +226,23 @@ def ablation(results: Sequence[Result], whole: Sequence[Result]) -> list[str]:
         rows.append(cells)
     head = ["without", "marks", "seeds", "squares lie", "no squares", "squares agree"]
     return ["### The parts of transplanting", ABLATION_TEXT, table(head, rows), ABLATION_COMMAND]
+
+
+def lengths(results: Sequence[Result]) -> list[str]:
+    """The section on the number of epochs, over the seeds that every length has; nothing where there is one length."""
+    runs = [r for r in results if (r["approach"], r["fraction"], r["marks"]) == ("transplant", 1.0, "full")]
+    by_length = grouped(runs, lambda r: r["config"]["epochs"])
+    if len(by_length) < 2:
+        return []
+    shared = set.intersection(*({r["seed"] for r in found} for found in by_length.values()))
+    rows = []
+    for epochs, found in sorted(by_length.items()):
+        cells = [str(epochs), str(len(shared))]
+        for name in ("accuracy_validation", "accuracy", "accuracy_clean"):
+            cells.append(with_interval([100 * r[name] for r in found if r["seed"] in shared]))
+        rows.append(cells)
+    head = ["epochs", "seeds", "validation", "test, squares lie", "test, no squares"]
+    return ["### How long to train", LENGTH_TEXT, table(head, rows)]
 
 
 def planted(results: Sequence[Result]) -> list[str]:

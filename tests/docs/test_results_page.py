@@ -22,7 +22,9 @@ def test_the_page_is_the_one_generated():
 
 
 @pytest.mark.parametrize(
-    "result", script.read(script.RESULTS / "decoy"), ids=lambda r: f"{r['approach']}-{r['seed']}"
+    "result",
+    [*script.read(script.RESULTS / "decoy"), *script.read(script.RESULTS / "length")],
+    ids=lambda r: f"{r['approach']}-{r['seed']}-{r['config']['epochs']}",
 )
 def test_runs_have_the_settings_that_the_command_gives_today(result):
     names = ("data", "approach", "seed", "fraction", "marks")
@@ -97,6 +99,20 @@ def test_an_ablation_is_less_the_whole_with_the_same_seed_and_marks():
     # The third has no partner. The mean of -1 and -2 points; half the interval of two points is 12.71 * 0.5.
     assert row.startswith("| `places` | 100 % | 2 | -1.50 ± 6.35 |")
     assert script.ablation([], whole) == []
+
+
+def test_lengths_are_compared_over_the_seeds_that_all_have():
+    def run(epochs: int, seed: int, accuracy: float) -> dict[str, object]:
+        return {
+            **decoy("transplant", seed, accuracy),
+            "accuracy_validation": accuracy,
+            "config": {"epochs": epochs},
+        }
+
+    twelve = [run(12, 1, 0.9), run(12, 2, 0.5)]
+    text = script.lengths([*twelve, run(6, 1, 0.8), decoy("clean", 1, 0.95)])[2].splitlines()
+    assert text[2:] == ["| 6 | 1 | 80.00 | 80.00 | 80.00 |", "| 12 | 1 | 90.00 | 90.00 | 90.00 |"]
+    assert script.lengths(twelve) == []
 
 
 def test_what_is_recovered_is_a_share_of_what_was_lost():
