@@ -24,8 +24,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from visteer.benchmark.decoy import DecoyRun, run_decoy
+from visteer.benchmark.decoy import DecoyRun, decoy_config, run_decoy
 from visteer.benchmark.records import kept_result
+from visteer.errors import VisteerError
 from visteer.steering import irrelevant
 from visteer.steering.dataset import SteeringBatch
 from visteer.steering.irrelevant import DonorMarks
@@ -87,9 +88,13 @@ def main() -> None:
     PARTS[given.without]()
     run = DecoyRun("decoy-fashion-ross", "transplant", given.seed, given.fraction)
     path = None if given.out is None else given.out / f"{run.name}--without-{given.without}.json"
-    result = kept_result(path, lambda: {"without": given.without, **run_decoy(run)})
+    config = decoy_config(run).to_dict()
+    result = kept_result(path, config, lambda: {"without": given.without, **run_decoy(run)})
     sys.stdout.write(json.dumps(result, indent=1) + "\n")
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except (VisteerError, ValueError, OSError) as error:
+        sys.exit(f"ablation.py: {error}")

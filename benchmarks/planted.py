@@ -15,6 +15,7 @@ from typing import get_args
 from visteer.benchmark.planted import APPROACHES, PlantedRun, planted_settings, run_planted
 from visteer.benchmark.records import kept_result
 from visteer.data.planted import PlantedMark
+from visteer.errors import VisteerError
 from visteer.steering import SteeringConfig
 from visteer.study import Study
 
@@ -35,13 +36,14 @@ def main() -> None:
     run = PlantedRun(given.mark, given.approach, given.seed, given.fraction, given.epochs, freeze)
     name = given.study.resolve().name
     path = None if given.out is None else given.out / f"{name}--{run.name}.json"
-    result = kept_result(path, lambda: {"study": name, **run_planted(Study(given.study), run)})
-    wanted = SteeringConfig.from_dict(planted_settings(run)).to_dict()
-    chosen = ("select_by", "target_layer")
-    if {**result["config"], **dict.fromkeys(chosen)} != {**wanted, **dict.fromkeys(chosen)}:
-        sys.exit(f"{path} was measured with other settings; delete it, or take another --out")
+    config = SteeringConfig.from_dict(planted_settings(run)).to_dict()
+    del config["select_by"], config["target_layer"]  # by the study
+    result = kept_result(path, config, lambda: {"study": name, **run_planted(Study(given.study), run)})
     sys.stdout.write(json.dumps(result, indent=1) + "\n")
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except (VisteerError, ValueError, OSError) as error:
+        sys.exit(f"planted.py: {error}")

@@ -23,6 +23,7 @@ import torch
 from visteer.atomic import write_text
 from visteer.data.planted import plant_marks
 from visteer.edits.map_edit import MapEdit
+from visteer.errors import VisteerError
 from visteer.models import build_classifier, find_target_layer
 from visteer.steering import SteeringConfig, SteeringDataset, steer
 from visteer.steering.config import PRESETS
@@ -68,6 +69,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--out", type=Path, help="a folder where the result is kept, too")
     given = parser.parse_args()
+    if given.images < 1 or given.rounds < 1:
+        parser.error("--images and --rounds must be at least 1")
     data = marked_images(given.images, given.size)
     names = list(VARIANTS)
     multiples: dict[str, list[float]] = {name: [] for name in names[1:]}
@@ -116,4 +119,7 @@ def epoch_seconds(
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except (VisteerError, ValueError, OSError) as error:
+        sys.exit(f"recipe_cost.py: {error}")

@@ -94,12 +94,35 @@ def test_the_command_prints_one_run_and_keeps_it(folder, tmp_path):
     assert again["seconds"] == result["seconds"]
     assert "right where the decoys lie" in call(*words, "--approach", "without").out
 
+    path = tmp_path / "runs" / "decoy-mnist-ross--without--f1--full--s1.json"
+    longer = call(*words, "--approach", "without", "--epochs", 2)
+    assert "was measured with epochs 1, not 2; delete it" in longer.error
+    whole = path.read_text(encoding="utf-8")
+    for damage in (
+        "",
+        "[]",
+        "null",
+        "{}",
+        whole.replace('"accuracy": ', '"accuracy": "x", "a": '),
+        "[" * 10**5,
+    ):
+        path.write_text(damage, encoding="utf-8")
+        assert f"{path} is damaged; delete it" in call(*words, "--approach", "without", "--json").error
+
+
+def test_a_place_where_nothing_can_be_kept_is_found_before_training(folder, tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setattr("visteer.cli.benchmark.run_decoy", lambda *_, **__: pytest.fail("it was trained"))
+    words = ("benchmark", "decoy-mnist-ross", "--data", folder, "--out", tmp_path / "file")
+    assert str(tmp_path / "file") in call(*words, "--approach", "without").error
+
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         ((), "a decoy run needs --approach, one of clean, without"),
         (("--approach", "magic"), "not 'magic'"),
+        (("--approach", "rrr", "--fraction", "0"), "--fraction must be above 0"),
         (("--approach", "rrr", "--marks", "most"), "--marks must be one of full, half, wrong"),
         (("--approach", "rrr"), "needs MNIST's four IDX files"),
     ],
@@ -110,8 +133,21 @@ def test_what_cannot_be_meant_is_one_line(words, said):
     assert said in " ".join(found.err.split())
 
 
-def test_an_approach_is_not_for_a_file(tmp_path):
-    assert (
-        "--approach is for a run on a decoy set"
-        in call("benchmark", tmp_path / "a.toml", "--approach", "rrr").err
-    )
+@pytest.mark.parametrize("word", ["--approach", "--seed", "--fraction", "--marks", "--epochs", "--data"])
+def test_options_of_a_decoy_run_are_not_for_a_file(tmp_path, word):
+    path = tmp_path / "a.toml"
+    path.touch()
+    assert f"{word} is for a run on a decoy set" in call("benchmark", path, word, 1).misuse
+
+
+@pytest.mark.parametrize(
+    "words", [("--workers", 3), ("--engine", "ray"), ("--data-root", "x"), ("--report",)]
+)
+def test_options_of_a_file_are_not_for_a_decoy_run(words):
+    said = call("benchmark", "decoy-mnist-ross", "--approach", "without", *words).misuse
+    assert f"{words[0]} is for a benchmark's file" in said
+
+
+def test_a_name_that_is_nothing_names_what_there_is():
+    assert "decoy-foo is no file; a benchmark is a TOML file" in call("benchmark", "decoy-foo").error
+    assert "--data-root" in call("benchmark", "paper").misuse

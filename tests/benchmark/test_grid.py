@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +45,8 @@ def test_every_cell_runs_in_its_own_run_and_again_nothing_is_left(spec_path: Pat
     assert again == []
     assert read_grid(out)[1] == records
 
+    shown = call("benchmark", spec_path, "--out", out)
+    assert shown.out.splitlines()[0].startswith("| data | annotated |")
     told = call("benchmark", spec_path, "--out", out, "--report", "--json").json
     assert told["done"] == 3
     page = Path(told["report"]).read_text(encoding="utf-8")
@@ -46,6 +54,87 @@ def test_every_cell_runs_in_its_own_run_and_again_nothing_is_left(spec_path: Pat
     assert "cores" in page
     assert page.count("data:image/png;base64") == 1
     assert call("benchmark", "decoy-mnist-ross", "--approach", "clean", "--report").code == 2
+
+
+def test_figures_of_other_settings_are_not_called_those_of_the_file(spec_path: Path, tmp_path: Path):
+    out = tmp_path / "out"
+    spec = read_spec(spec_path)
+    grid_module.prepare_studies(spec, out)
+    run_cell(spec, out, next(spec.cells()))
+    write_text(out / "spec.toml", "the one that was run")
+    text = spec_path.read_text(encoding="utf-8")
+    for old, new, said in (
+        (
+            "epochs = 1",
+            "epochs = 2",
+            r"without.* was measured with epochs 1, and the file says 2; .*cells.*runs",
+        ),
+        ("image_size = 32", "image_size = 64", "was made with other settings"),
+    ):
+        spec_path.write_text(text.replace(old, new), encoding="utf-8")
+        with pytest.raises(VisteerError, match=said):
+            run_grid(spec_path, out)
+    assert (out / "spec.toml").read_text(encoding="utf-8") == "the one that was run"
+
+
+def test_two_calls_at_once_are_one_too_many(spec_path: Path, tmp_path: Path):
+    with grid_module._alone(tmp_path), pytest.raises(VisteerError, match="another call is at work"):
+        run_grid(spec_path, tmp_path)
+
+
+def test_a_data_set_without_regions_is_for_approaches_without_edits(spec_path: Path, tmp_path: Path):
+    text = spec_path.read_text(encoding="utf-8").replace('masks = "pictures/masks"\n', "")
+    spec_path.write_text(text, encoding="utf-8")
+    with pytest.raises(VisteerError, match=r"data blobs: .* write masks ="):
+        run_grid(spec_path, tmp_path / "out")
+    assert not (tmp_path / "out" / "studies").exists()
+    spec_path.write_text(text.replace('"without", "proposed"', '"without"'), encoding="utf-8")
+    grid_module.prepare_studies(read_spec(spec_path), tmp_path / "out")
+    assert Study(tmp_path / "out" / "studies" / "blobs--tiny").settings.masks is None
+
+
+def test_tables_stay_when_the_studies_were_deleted(spec_path: Path, tmp_path: Path):
+    spec, out = read_spec(spec_path), tmp_path / "out"
+    grid_module.prepare_studies(spec, out)
+    record = run_cell(spec, out, next(spec.cells()))
+    write_text(
+        out / "spec.toml", spec_path.read_text(encoding="utf-8").replace("pictures", f"{tmp_path}/pictures")
+    )
+    shutil.rmtree(out / "studies")
+    assert read_grid(out)[1][0] == record
+
+
+@pytest.mark.skipif(not hasattr(os, "killpg"), reason="needs process groups")
+def test_ctrl_c_stops_the_grid_and_the_same_call_goes_on(spec_path: Path, tmp_path: Path):
+    text = spec_path.read_text(encoding="utf-8")
+    spec_path.write_text(
+        text.replace("epochs = 1", "epochs = 1000").replace("[0, 1]", "[0]"), encoding="utf-8"
+    )
+    out = tmp_path / "out"
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from visteer.cli import main; main()", "benchmark", spec_path, "--out", out],
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        text=True,
+    )
+    try:
+        metrics = out / "studies" / "blobs--tiny" / "runs" / "plain-1" / "metrics.jsonl"
+        deadline = time.monotonic() + 120
+        while not metrics.exists():
+            assert time.monotonic() < deadline
+            assert process.poll() is None
+            time.sleep(0.05)
+        os.killpg(process.pid, signal.SIGINT)
+        said = process.communicate(timeout=60)[1]
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    assert "stopped; the same command goes on" in said
+    assert "Traceback" not in said
+    assert not list((out / "cells").glob("*"))  # nothing was called failed
+    finished = len(metrics.read_text(encoding="utf-8").splitlines())
+    time.sleep(2)
+    assert len(metrics.read_text(encoding="utf-8").splitlines()) == finished  # and nothing goes on
 
 
 @pytest.mark.parametrize(
@@ -56,7 +145,9 @@ def test_a_worker_has_its_share_of_the_processors_at_most(monkeypatch, tmp_path,
     record = CellRecord(Cell("busi", "net", "without", 1.0, 0))
     monkeypatch.setattr("os.cpu_count", lambda: 8)
     monkeypatch.setenv("OMP_NUM_THREADS", given)
-    monkeypatch.setattr(grid_module._Job, "run", lambda _job, environment: seen.append(environment) or record)
+    monkeypatch.setattr(
+        grid_module._Job, "run", lambda _job, environment, _: seen.append(environment) or record
+    )
     job = grid_module._Job("spec.toml", "root", str(tmp_path), record.cell)
     assert list(grid_module._on_this_machine([job], workers)) == [record]
     assert seen[0]["OMP_NUM_THREADS"] == str(threads)
@@ -100,7 +191,17 @@ def test_a_cell_that_fails_is_tried_twice_and_shown_while_the_others_run(spec_pa
 
 
 @pytest.mark.parametrize(
-    "damage", ["{", '"figures": null', '"figures": {"f2": 1}', '"machine": "x"', '"state": "?"']
+    "damage",
+    [
+        "{",
+        '"figures": null',
+        '"figures": {"f2": 1}',
+        '"figures": {"f2": {"value": "x"}}',
+        '"seconds": null',
+        '"epoch_seconds": "x"',
+        '"machine": "x"',
+        '"state": "?"',
+    ],
 )
 def test_a_damaged_record_is_named_with_the_mend(spec_path: Path, tmp_path: Path, damage: str):
     cell = next(read_spec(spec_path).cells())

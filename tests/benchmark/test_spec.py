@@ -59,6 +59,14 @@ def test_paths_count_from_the_file_or_from_the_data_root(spec_path: Path, tmp_pa
         ("image_size = 32", "image_size = 32\nsettings = {epoks = 1}", "epoks"),
         ('weights = "none"', 'weights = "none"\nsettings = 3', "model tiny: settings must be a table"),
         ("[[data]]", "[[data", "small.toml"),
+        ('["without", "proposed"]', "[]", "approaches must name at least one"),
+        ("epochs = 1", f"gamma = {'9' * 400}", "too large"),
+        ("epochs = 1", 'augment = "wild"', "no transform preset 'wild'"),
+        ("epochs = 1", "seed = 5", "seed is no setting"),
+        ("fractions = [1.0, 0.5]", "fractions = [0.5, 0.5000000001]", "both called 0.5"),
+        ("image_size = 32", 'image_size = 32\nclasses = "cat"', "classes must be a list"),
+        ("image_size = 32", "image_size = 32\nlayer = 3", "layer must be a text"),
+        ('name = "tiny"', f'name = "{"x" * 61}"', "at most 60"),
     ],
 )
 def test_what_cannot_be_meant_is_one_line_with_the_file(spec_path: Path, old: str, new: str, said: str):
@@ -68,6 +76,20 @@ def test_what_cannot_be_meant_is_one_line_with_the_file(spec_path: Path, old: st
     with pytest.raises(VisteerError, match=r"^\S*small\.toml: [^\n]*$") as raised:
         read_spec(spec_path)
     assert said in str(raised.value)
+
+
+def test_a_byte_order_mark_and_minus_zero_do_no_harm(spec_path: Path):
+    text = spec_path.read_text(encoding="utf-8").replace("[1.0, 0.5]", "[1.0, -0.0]")
+    spec_path.write_text("\ufeff" + text, encoding="utf-8")
+    assert {cell.name.split("--")[3] for cell in read_spec(spec_path).cells()} == {"f1", "f0"}
+
+
+def test_settings_that_were_changed_are_told_and_those_of_the_data_are_not(spec_path: Path):
+    spec = read_spec(spec_path)
+    cell = Cell("blobs", "tiny", "proposed", 1.0, 0)
+    ran = {**spec.config(cell).to_dict(), "target_layer": "layer4", "select_by": "f2+auc"}
+    assert spec.changes(cell, ran) == {}
+    assert spec.changes(cell, {**ran, "gamma": 99.0}) == {"gamma": (99.0, 10.0)}
 
 
 def test_a_missing_file_is_named(tmp_path: Path):

@@ -89,7 +89,7 @@ def test_a_cell_that_failed_or_waits_is_said(spec: BenchmarkSpec, records: list[
     records[0] = CellRecord(records[0].cell, "failed", error="no memory <b>")
     records[1] = CellRecord(records[1].cell)
     table = result_table(spec, records)
-    assert "BUSI--resnet50--without--f1--s0 failed: no memory <b>" in to_markdown(table)
+    assert r"BUSI--resnet50--without--f1--s0 failed: no memory \<b\>" in to_markdown(table)
     assert "BUSI, resnet50: runs are still to do of proposed" in to_markdown(table)
     assert "no memory &lt;b&gt;" in to_html(table)
 

@@ -142,6 +142,15 @@ def test_caipi_trains_on_copies_with_noise():
     assert not different[:, 3:].any()
 
 
+def test_rbr_refuses_batch_norm():
+    with pytest.raises(VisteerError, match=r"rbr needs third derivatives.*take rrr"):
+        steer(
+            build_classifier("test_resnet", 2, "none", 32),
+            marked(),
+            small_config(method="rbr", target_layer=None),
+        )
+
+
 def test_cdep_refuses_a_network_without_rules():
     model = build_classifier("test_resnet", 2, "none", 32)
     with pytest.raises(VisteerError, match="cdep has no rule"):

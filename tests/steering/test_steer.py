@@ -21,6 +21,7 @@ from torch import nn
 
 from tests.steering.small_training import small_config, small_data, small_model
 from visteer.attribution import GradCAM, dead_maps
+from visteer.edits.map_edit import MapEdit
 from visteer.errors import VisteerError
 from visteer.steering import RunFolder, SteeringConfig, SteeringDataset, steer
 
@@ -54,10 +55,10 @@ def test_steering_moves_the_maps_into_the_region():
 
 def test_one_forward_pass_a_step():
     model, calls = small_model(), []
-    model.register_forward_hook(lambda *_: calls.append(1))
+    model.register_forward_hook(lambda module, *_: calls.append(module.training))
     data = small_data()
     steer(model, data, small_config(epochs=2, batch_size=8))
-    assert len(calls) == 2 * math.ceil(len(data) / 8)
+    assert sum(calls) == 2 * math.ceil(len(data) / 8)
 
 
 def test_every_image_is_seen_once_an_epoch_in_batches_of_nearly_equal_size():
@@ -138,11 +139,20 @@ def test_bf16_trains():
 
 
 def test_edits_without_anywhere_to_look_are_skipped_unless_asked_for():
-    data = small_data(region=False)
-    skipped = steer(small_model(), data, small_config(epochs=1))
-    suppressed = steer(small_model(), data, small_config(epochs=1, empty_regions="suppress"))
-    assert skipped.history[0]["attention_loss"] == 0
-    assert suppressed.history[0]["attention_loss"] > 0
+    base, target = small_data(), np.zeros((16, 16))
+    target[4:9, 4:9] = 1
+    region = MapEdit(target, np.ones((16, 16)), author="test")
+    empty = MapEdit(np.zeros((16, 16)), np.ones((16, 16)), author="test")
+
+    def trained(edits: dict[str, MapEdit], empty_regions: str) -> torch.Tensor:
+        model = small_model()
+        data = SteeringDataset(np.asarray(base.images), base.labels, base.class_names, edits=edits)
+        steer(model, data, small_config(epochs=1, empty_regions=empty_regions))
+        return weights_of(model)
+
+    alone = trained({"0": region}, "skip")
+    assert torch.equal(trained({"0": region, "1": empty}, "skip"), alone)
+    assert not torch.equal(trained({"0": region, "1": empty}, "suppress"), alone)
 
 
 def test_steering_brings_dead_maps_to_life():
@@ -406,6 +416,28 @@ def test_gentle_is_refused_where_it_could_do_nothing():
         steer(small_model(), small_data(), small_config(freeze=("0", "2"), **gentle))
     with pytest.raises(VisteerError, match="rrr has none"):
         steer(small_model(), small_data(), small_config(method="rrr", **gentle))
+
+
+def test_a_layer_without_height_and_width_is_named():
+    with pytest.raises(VisteerError, match="5 gives no maps"):
+        steer(small_model(), small_data(), small_config(target_layer="5"))
+
+
+def test_edits_that_steer_nothing_are_not_called_steering():
+    data = small_data()
+    unknown, outside = (
+        MapEdit(np.zeros((16, 16)), np.full((16, 16), known), author="test") for known in (0, 1)
+    )
+    for edit, said in ((unknown, "needs any marks"), (outside, "takes part in attention-mse")):
+        marked = SteeringDataset(np.asarray(data.images), data.labels, data.class_names, edits={"0": edit})
+        with pytest.raises(VisteerError, match=said):
+            steer(small_model(), marked, small_config())
+
+
+def test_a_batch_of_one_for_batch_norm_is_said():
+    net = nn.Sequential(nn.Conv2d(3, 4, 16), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(4, 2))
+    with pytest.raises(VisteerError, match="raise batch_size"):
+        steer(net, small_data(), SteeringConfig(epochs=1, batch_size=1))
 
 
 def test_second_order_cannot_yield():

@@ -42,15 +42,26 @@ def study_folder(out: Path, cell: Cell) -> Path:
     return out / "studies" / f"{cell.data}--{cell.model}"
 
 
+def has_run(out: Path, record: CellRecord) -> bool:
+    """Whether `record` is done and its run is still there; someone may have deleted it to save space."""
+    return record.state == "done" and (study_folder(out, record.cell) / "runs" / str(record.run)).is_dir()
+
+
 def prepare_studies(spec: BenchmarkSpec, out: Path, progress: Progress | None = None) -> None:
     """Make the studies of a grid with the regions of their data sets as edits; those that are there stay.
 
     Files that cannot be used are left out, as `visteer init --on-bad skip` does.
 
     Raises:
-        VisteerError: the images or the model cannot be had.
+        VisteerError: the images, their regions or the model cannot be had.
     """
+    steered = any(map(spec.uses_edits, spec.approaches))
     for data in spec.data:
+        if steered and data.layout == "folder" and data.masks is None:
+            raise VisteerError(
+                f'data {data.name}: approaches that use edits need regions; write masks = "FOLDER", or leave '
+                "such approaches out"
+            )
         for model in spec.models:
             folder = out / "studies" / f"{data.name}--{model.name}"
             settings = spec.study_settings(data.name, model.name)
@@ -65,7 +76,7 @@ def prepare_studies(spec: BenchmarkSpec, out: Path, progress: Progress | None = 
                 study = make_study(folder, settings, on_bad="skip", progress=progress).study
             with study.open_edits(create=True) as store:
                 empty = not store.count()
-            if empty:
+            if empty and steered:
                 import_regions(study, "boxes" if data.masks is None and _has_boxes(study) else "masks")
 
 
@@ -154,13 +165,17 @@ def _run_of(study: Study, cell: Cell, config: SteeringConfig) -> str | None:
     return None
 
 
+INPUT_ENDED = 3
+"""The exit status where the grid that started the cell is gone or stops."""
+
+
 def main(spec_path: str, data_root: str, out: str, name: str) -> int:
     """Run the cell `name`; the error, in one line, is the last line of standard error."""
-    end_with_input(3)
+    end_with_input(INPUT_ENDED)
     try:
         spec = read_spec(Path(spec_path), Path(data_root))
         run_cell(spec, Path(out), next(cell for cell in spec.cells() if cell.name == name))
-    except (VisteerError, BadFiles) as error:
+    except (VisteerError, BadFiles, ValueError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0

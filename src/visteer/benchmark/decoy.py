@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from visteer.benchmark.spec import PUBLISHED_LOSS
 from visteer.data.decoys import (
     DecoyImages,
     DecoyMarks,
@@ -45,7 +46,7 @@ TYPOLOGY: Mapping[str, object] = {
 OWN_APPROACHES: Mapping[str, Mapping[str, object]] = {
     "clean": {"method": "none"},
     "without": {"method": "none"},
-    "proposed": {"method": "attention-mse"},
+    "proposed": PUBLISHED_LOSS,
     "transplant": {"method": "none", "irrelevant": "transplant"},
     "replace": {"method": "none", "irrelevant": "replace"},
     "visteer": {"method": "attention-mse", "irrelevant": "transplant"},
@@ -105,8 +106,8 @@ def run_decoy(
     """
     if run.approach not in approaches():
         raise ValueError(f"approach must be one of {', '.join(approaches())}, not {run.approach!r}")
-    decoys = make_decoys(run.data, folder)
     config = decoy_config(run)
+    decoys = make_decoys(run.data, folder)
     training = decoys.train.without_decoy() if run.approach == "clean" else decoys.train
     edits = {}
     if METHODS[config.method].marks != "none" or config.irrelevant != "none":

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from visteer.atomic import replacing, write_text
-from visteer.benchmark.cell import study_folder
+from visteer.benchmark.cell import has_run, study_folder
 from visteer.benchmark.records import CellRecord
 from visteer.benchmark.spec import BenchmarkSpec
 from visteer.report import before_after_picture, before_after_svg
@@ -18,15 +18,16 @@ ROWS = 5
 def write_figures(out: Path, spec: BenchmarkSpec, records: Sequence[CellRecord]) -> list[Path]:
     """Draw one figure for each data set and model, as PNG and SVG, from the runs of the first seed; gives the paths.
 
-    The columns are the approaches whose run at its largest fraction is done, in the order of the benchmark; the rows
-    are picked by `result_rows`. Where fewer than two are done there is nothing to compare, and no figure.
+    The columns are the approaches whose run at its largest fraction is done and still there, in the order of the
+    benchmark; the rows are picked by `result_rows`. Where fewer than two are done there is nothing to compare, and no
+    figure.
     """
     paths = []
     for data in spec.data:
         for model in spec.models:
             wanted = (data.name, model.name, spec.seeds[0])
             done = [
-                r for r in records if r.state == "done" and wanted == (r.cell.data, r.cell.model, r.cell.seed)
+                r for r in records if wanted == (r.cell.data, r.cell.model, r.cell.seed) and has_run(out, r)
             ]
             # The largest fraction comes last and stays.
             runs = {r.cell.approach: r for r in sorted(done, key=lambda r: r.cell.fraction)}

@@ -7,19 +7,23 @@ import statistics
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any, Literal
+from threading import Lock
+from types import ModuleType
+from typing import Any, BinaryIO, Literal
 
 import torch
+from filelock import FileLock, Timeout
 
 from visteer.atomic import write_text
-from visteer.benchmark.cell import prepare_studies, study_folder
-from visteer.benchmark.records import CellRecord, read_record, write_record
+from visteer.benchmark.cell import INPUT_ENDED, has_run, prepare_studies, study_folder
+from visteer.benchmark.records import CellRecord, read_record, record_path, write_record
 from visteer.benchmark.spec import BenchmarkSpec, Cell, read_spec
 from visteer.errors import VisteerError
 from visteer.study import Study, run_ratings
@@ -65,23 +69,58 @@ def run_grid(
         VisteerError: the file or the data cannot be used. A cell that fails raises nothing; its record has the error.
     """
     spec = read_spec(spec_path, data_root)
+    if engine == "ray":
+        _ray()
     root = (data_root or spec_path.parent).resolve()
     out.mkdir(parents=True, exist_ok=True)
-    kept = (out / "spec.toml").resolve()
-    if spec_path.resolve() != kept:
-        write_text(kept, spec_path.read_text(encoding="utf-8"))
-    prepare_studies(spec, out, progress)
-    cells = list(spec.cells())
-    records = {cell: read_record(out, cell) for cell in cells}
-    waiting = [cell for cell in cells if records[cell].state != "done"]
-    jobs = [_Job(str(kept), str(root), str(out.resolve()), cell) for cell in waiting]
-    run = _on_ray if engine == "ray" else _on_this_machine
-    for record in run(jobs, workers):
-        records[record.cell] = record
-        if on_cell is not None:
-            ended = sum(r.state != "waiting" for r in records.values())
-            on_cell(Standing(record, ended, len(cells), _seconds_left(records.values(), workers)))
+    with _alone(out):
+        cells = list(spec.cells())
+        records = {cell: read_record(out, cell) for cell in cells}
+        _refuse_other_settings(spec, out, records.values())
+        prepare_studies(spec, out, progress)
+        kept = (out / "spec.toml").resolve()
+        if spec_path.resolve() != kept:
+            write_text(kept, spec_path.read_text(encoding="utf-8"))
+        waiting = [cell for cell in cells if records[cell].state != "done"]
+        jobs = [_Job(str(kept), str(root), str(out.resolve()), cell) for cell in waiting]
+        run = _on_ray if engine == "ray" else _on_this_machine
+        with closing(run(jobs, workers)) as ended:
+            for record in ended:
+                records[record.cell] = record
+                if on_cell is not None:
+                    told = sum(r.state != "waiting" for r in records.values())
+                    on_cell(Standing(record, told, len(cells), _seconds_left(records.values(), workers)))
     return tuple(records.values())
+
+
+@contextmanager
+def _alone(out: Path) -> Iterator[None]:
+    """Hold `out` for this call: two at once would train every cell twice.
+
+    Raises:
+        VisteerError: another call is at work there.
+    """
+    try:
+        with FileLock(out / ".lock", timeout=0):
+            yield
+    except Timeout:
+        raise VisteerError(f"another call is at work on {out}; wait for it, or take another --out") from None
+
+
+def _refuse_other_settings(spec: BenchmarkSpec, out: Path, records: Iterable[CellRecord]) -> None:
+    """Refuse to call the figures of other settings those of `spec`.
+
+    Raises:
+        VisteerError: a cell is done whose settings the file has changed since.
+    """
+    for record in records:
+        changed = spec.changes(record.cell, record.config) if record.state == "done" else {}
+        for name, (then, now) in changed.items():
+            run = study_folder(out, record.cell) / "runs" / str(record.run)
+            raise VisteerError(
+                f"{record.cell.name} was measured with {name} {then}, and the file says {now}; take another --out, "
+                f"or delete {record_path(out, record.cell)} and {run}"
+            )
 
 
 def read_grid(out: Path) -> tuple[BenchmarkSpec, tuple[CellRecord, ...]]:
@@ -100,8 +139,8 @@ def _with_ratings(out: Path, records: Sequence[CellRecord]) -> Iterator[CellReco
     """The records with the expert rating of their runs' maps of the test images, where those were rated."""
     runs = defaultdict(list)
     for record in records:
-        if record.state == "done" and record.run is not None:
-            runs[study_folder(out, record.cell)].append(record.run)
+        if has_run(out, record):
+            runs[study_folder(out, record.cell)].append(str(record.run))
     rated = {folder: run_ratings(Study(folder), names, "test") for folder, names in runs.items()}
     for record in records:
         rating = rated.get(study_folder(out, record.cell), {}).get(record.run or "")
@@ -118,8 +157,11 @@ class _Job:
     out: str
     cell: Cell
 
-    def run(self, environment: dict[str, str] | None = None) -> CellRecord:
-        """Run the cell in a process, twice if it fails, and give its record."""
+    def run(
+        self, environment: dict[str, str] | None = None, processes: _Processes | None = None
+    ) -> CellRecord:
+        """Run the cell in a process, twice if it fails, and give its record; as it was if `processes` are ended."""
+        processes = processes or _Processes()
         out = Path(self.out)
         log = out / "logs" / f"{self.cell.name}.log"
         log.parent.mkdir(exist_ok=True)
@@ -134,17 +176,10 @@ class _Job:
         ]
         record = replace(read_record(out, self.cell), attempts=0)
         while record.attempts < ATTEMPTS:
-            with (
-                log.open("wb") as file,
-                subprocess.Popen(
-                    command,
-                    stdin=subprocess.PIPE,
-                    stdout=file,
-                    stderr=file,
-                    env={**os.environ, **(environment or {})},
-                ) as process,
-            ):
-                code = process.wait()
+            with log.open("wb") as file:
+                code = processes.run(command, file, {**os.environ, **(environment or {})})
+            if code == INPUT_ENDED:
+                return record
             record = replace(read_record(out, self.cell), attempts=record.attempts + 1)
             if code == 0:
                 break
@@ -153,7 +188,44 @@ class _Job:
         return record
 
 
-def _on_this_machine(jobs: list[_Job], workers: int) -> Iterator[CellRecord]:
+class _Processes:
+    """The processes of a grid on this machine, which are ended together; after that none is begun."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self._ended = False
+
+    def run(self, command: list[str], output: BinaryIO, environment: Mapping[str, str]) -> int:
+        """The exit status of `command`, which is INPUT_ENDED after `end`. Ctrl-C in the terminal does not reach it."""
+        with self._lock:
+            if self._ended:
+                return INPUT_ENDED
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=output,
+                env=environment,
+                start_new_session=True,
+            )
+            self._running.add(process)
+        with process:
+            code = process.wait()
+        with self._lock:
+            self._running.remove(process)
+        return code
+
+    def end(self) -> None:
+        """End those that run: each ends itself once its standard input does."""
+        with self._lock:
+            self._ended = True
+            for process in self._running:
+                if process.stdin is not None:
+                    process.stdin.close()
+
+
+def _on_this_machine(jobs: list[_Job], workers: int) -> Generator[CellRecord, None, None]:
     """Run the jobs, `workers` at once, each with its share of the processors and, in turn, one of the accelerators.
 
     A worker has no more threads than its share of the processors, nor than OMP_NUM_THREADS says where it is set:
@@ -166,24 +238,27 @@ def _on_this_machine(jobs: list[_Job], workers: int) -> Iterator[CellRecord]:
     for place in range(workers):
         places.put(place)
 
+    processes = _Processes()
+
     def work(job: _Job) -> CellRecord:
         place = places.get()
         try:
-            return job.run({"OMP_NUM_THREADS": threads, **_accelerator(place)})
+            return job.run({"OMP_NUM_THREADS": threads, **_accelerator(place)}, processes)
         finally:
             places.put(place)
 
     with ThreadPoolExecutor(workers) as pool:
-        for future in as_completed([pool.submit(work, job) for job in jobs]):
-            yield future.result()
+        try:
+            for future in as_completed([pool.submit(work, job) for job in jobs]):
+                yield future.result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+            processes.end()
 
 
-def _on_ray(jobs: list[_Job], workers: int) -> Iterator[CellRecord]:
+def _on_ray(jobs: list[_Job], workers: int) -> Generator[CellRecord, None, None]:
     """Run the jobs on a Ray cluster, `workers` at once."""
-    try:
-        ray: Any = import_module("ray")
-    except ImportError:
-        raise VisteerError('--engine ray needs Ray: pip install "visteer[ray]"') from None
+    ray = _ray()
     if not ray.is_initialized():
         ray.init(log_to_driver=False)
     gpus = 1 if ray.cluster_resources().get("GPU") else 0
@@ -195,6 +270,18 @@ def _on_ray(jobs: list[_Job], workers: int) -> Iterator[CellRecord]:
             running.append(task.remote(waiting.pop(0)))
         ended, running = ray.wait(running)
         yield from ray.get(ended)
+
+
+def _ray() -> ModuleType:
+    """The module.
+
+    Raises:
+        VisteerError: it is not installed.
+    """
+    try:
+        return import_module("ray")
+    except ImportError:
+        raise VisteerError('--engine ray needs Ray: pip install "visteer[ray]"') from None
 
 
 def _accelerator(place: int) -> dict[str, str]:

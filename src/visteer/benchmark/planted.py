@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from visteer.benchmark.spec import PUBLISHED_LOSS
 from visteer.data.planted import PlantedMark, plant_marks
 from visteer.edits.formats.regions import choose_fraction
 from visteer.edits.map_edit import MapEdit
@@ -23,7 +24,7 @@ from visteer.study.study import SPLITS
 APPROACHES: Mapping[str, Mapping[str, object]] = {
     "clean": {"method": "none"},
     "without": {"method": "none"},
-    "proposed": {"method": "attention-mse"},
+    "proposed": PUBLISHED_LOSS,
     "transplant": {"method": "none", "irrelevant": "transplant"},
     "visteer": {"method": "attention-mse", "irrelevant": "transplant", "constant_weights": True},
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,13 @@ from visteer.benchmark.spec import Cell
 from visteer.errors import VisteerError
 
 State = Literal["waiting", "done", "failed"]
+
+ACCURACIES = {
+    "accuracy": "right where the decoys lie",
+    "accuracy_clean": "right without any decoy",
+    "accuracy_agreeing": "right where the decoys tell the class",
+}
+"""What a run with decoys or planted marks measures, and what it is."""
 
 
 @dataclass(frozen=True)
@@ -41,16 +49,43 @@ class CellRecord:
         return self.figures.get(name, {}).get("value")
 
 
-def kept_result(path: Path | None, run: Callable[[], dict[str, object]]) -> dict[str, object]:
-    """What `run` gives, kept as JSON at `path`; what is there already is read instead. None keeps nothing."""
-    if path is not None and path.exists():
-        kept: dict[str, object] = json.loads(path.read_text(encoding="utf-8"))
-        return kept
-    result = run()
-    if path is not None:
+def kept_result(
+    path: Path | None, config: Mapping[str, object], run: Callable[[], dict[str, object]]
+) -> dict[str, object]:
+    """What `run` gives, kept as JSON at `path`; what is there already is read instead. None keeps nothing.
+
+    Arguments:
+        path: the file.
+        config: the settings that the result's own "config" must have; it may have others beside them.
+        run: gives the result, with its accuracies.
+
+    Raises:
+        VisteerError: the file is damaged, or was measured with other settings.
+    """
+    if path is None:
+        return run()
+    if not path.exists():
+        # What cannot be kept is found out before it is measured.
         path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path.with_suffix(".begun"), "")
+        path.with_suffix(".begun").unlink()
+        result = run()
         write_text(path, json.dumps(result, indent=1) + "\n")
-    return result
+        return result
+    try:
+        kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        then: dict[str, object] = kept["config"]
+        sound = isinstance(then, dict) and all(math.isfinite(kept[name]) for name in ACCURACIES)
+    except (ValueError, TypeError, KeyError, RecursionError):
+        sound = False
+    if not sound:
+        raise VisteerError(f"{path} is damaged; delete it, and it is measured again")
+    for name, now in config.items():
+        if then.get(name) != now:
+            raise VisteerError(
+                f"{path} was measured with {name} {then.get(name)}, not {now}; delete it, or take another --out"
+            )
+    return kept
 
 
 def record_path(out: Path, cell: Cell) -> Path:
@@ -77,7 +112,7 @@ def read_record(out: Path, cell: Cell) -> CellRecord:
         record = CellRecord(**{**content, "cell": Cell(**content["cell"])})
     except FileNotFoundError:
         return CellRecord(cell)
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
         raise VisteerError(f"{path} is damaged; delete it, and the cell is measured again") from None
     if not _is_sound(record) or record.cell != cell:
         raise VisteerError(f"{path} is damaged; delete it, and the cell is measured again")
@@ -89,4 +124,15 @@ def _is_sound(record: CellRecord) -> bool:
         return False
     if not all(isinstance(table, dict) for table in (record.config, record.figures, record.machine)):
         return False
-    return all(isinstance(figure, dict) for figure in record.figures.values())
+    if not _is_number(record.seconds) or not (
+        record.epoch_seconds is None or _is_number(record.epoch_seconds)
+    ):
+        return False
+    return all(
+        isinstance(figure, dict) and all(part is None or _is_number(part) for part in figure.values())
+        for figure in record.figures.values()
+    )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and math.isfinite(value)

@@ -14,19 +14,26 @@ import tomlkit
 from visteer.data.readers import Layout
 from visteer.errors import VisteerError
 from visteer.steering import SteeringConfig
+from visteer.steering.config import PRESETS
 from visteer.study import StudySettings, is_steered
+
+PUBLISHED_LOSS: Mapping[str, object] = {
+    name: PRESETS["paper"][name]
+    for name in ("method", "gamma", "gamma_schedule", "map_resolution", "empty_regions", "irrelevant")
+}
+"""The paper's loss alone, with the training of the other approaches."""
 
 APPROACHES: Mapping[str, Mapping[str, object]] = {
     "without": {"method": "none"},
     "abn": {"method": "abn"},
-    "proposed": {"method": "attention-mse"},
+    "proposed": PUBLISHED_LOSS,
     "visteer": {"method": "attention-mse", "irrelevant": "auto"},
 }
 """Approaches that need no table in the file: settings over those of the benchmark. "auto" for `irrelevant` is
 what `visteer steer` takes by itself: transplant where the training edits have marks of their own, else none."""
 
 NumberT = TypeVar("NumberT", int, float)
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,60}")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 _DATA_KEYS = {
     "name",
     "layout",
@@ -134,6 +141,23 @@ class BenchmarkSpec:
         preset = SteeringConfig.preset(str(own.pop("preset", "default"))).to_dict()
         return SteeringConfig.from_dict({**preset, **own, "seed": cell.seed})
 
+    def changes(self, cell: Cell, then: Mapping[str, object]) -> dict[str, tuple[object, object]]:
+        """The settings `then` of a run of `cell` that are not those of the file: name to (then, now).
+
+        What the file leaves to the data does not count.
+        """
+        given = self.given(cell)
+        by_data = {"target_layer"} | ({"select_by"} - set(given))
+        if given.get("irrelevant") == "auto":
+            by_data.add("irrelevant")
+        before = {**SteeringConfig().to_dict(), **then}
+        now = self.config(cell).to_dict()
+        return {
+            name: (before[name], now[name])
+            for name in now
+            if before[name] != now[name] and name not in by_data
+        }
+
     def given(self, cell: Cell) -> dict[str, object]:
         """What the file says of the settings of a cell."""
         return {
@@ -180,11 +204,11 @@ def read_spec(path: Path, data_root: Path | None = None) -> BenchmarkSpec:
         VisteerError: it is missing, is no TOML, or holds what cannot be meant.
     """
     try:
-        tables = tomlkit.parse(path.read_text(encoding="utf-8")).unwrap()
+        tables = tomlkit.parse(path.read_text(encoding="utf-8-sig")).unwrap()
         return _parse(tables, data_root or path.parent, path.stem)
     except OSError as error:
         raise VisteerError(f"{path} cannot be read: {error.strerror}") from None
-    except (tomlkit.exceptions.TOMLKitError, ValueError, TypeError, KeyError) as error:
+    except (tomlkit.exceptions.TOMLKitError, ValueError, TypeError, KeyError, OverflowError) as error:
         what = f"the entry {error} is missing" if isinstance(error, KeyError) else error
         raise VisteerError(f"{path}: {what}") from None
 
@@ -195,6 +219,8 @@ def _parse(tables: Mapping[str, object], root: Path, default_name: str) -> Bench
     chosen = tables["approaches"]
     if isinstance(chosen, list):
         chosen = {str(name): {} for name in chosen}
+    if not chosen:
+        raise ValueError(f"approaches must name at least one, such as {', '.join(APPROACHES)}")
     approaches = {}
     for name, own in _tables(chosen, "approaches").items():
         if not own and name not in APPROACHES:
@@ -215,8 +241,14 @@ def _parse(tables: Mapping[str, object], root: Path, default_name: str) -> Bench
     for kind, names in (("data", [d.name for d in spec.data]), ("models", [m.name for m in spec.models])):
         if len(set(names)) < len(names):
             raise ValueError(f"two entries of {kind} have one name; give each its own")
+    cell_names: set[str] = set()
     for cell in spec.cells():
+        if "seed" in spec.given(cell):
+            raise ValueError("seed is no setting of a run here; write seeds = [...] at the top")
         spec.config(cell)
+        if cell.name in cell_names:
+            raise ValueError(f"fractions: two of them are both called {cell.fraction:g}")
+        cell_names.add(cell.name)
     return spec
 
 
@@ -227,19 +259,21 @@ def _data(entry: Mapping[str, object], root: Path) -> DataSpec:
     if layout not in get_args(Layout):
         raise ValueError(f"data {name}: layout must be one of {', '.join(get_args(Layout))}")
     classes = entry.get("classes")
+    if classes is not None and not (isinstance(classes, list) and all(isinstance(c, str) for c in classes)):
+        raise TypeError(f"data {name}: classes must be a list of names")
 
     def path(key: str) -> Path | None:
-        return (root / str(entry[key])).resolve() if key in entry else None
+        return (root / _text(entry, key, name)).resolve() if key in entry else None
 
     return DataSpec(
         name=name,
-        images=(root / str(entry["images"])).resolve(),
+        images=(root / _text(entry, "images", name)).resolve(),
         layout=layout,  # type: ignore[arg-type]
         masks=path("masks"),
         irrelevant_masks=path("irrelevant_masks"),
-        classes=tuple(str(part) for part in classes) if isinstance(classes, list) else None,
+        classes=None if classes is None else tuple(classes),
         image_size=_numbers([entry.get("image_size", 224)], f"data {name}: image_size", int, 16, 4096)[0],
-        layer=str(entry["layer"]) if "layer" in entry else None,
+        layer=_text(entry, "layer", name) if "layer" in entry else None,
         split_seed=_numbers([entry.get("split_seed", 0)], f"data {name}: split_seed", int, 0, 2**31)[0],
         settings=_table(entry.get("settings", {}), f"data {name}: settings"),
     )
@@ -248,11 +282,11 @@ def _data(entry: Mapping[str, object], root: Path) -> DataSpec:
 def _model(entry: Mapping[str, object], root: Path) -> ModelSpec:
     name = _checked_name(str(entry["name"]))
     _refuse_unknown(f"model {name}", entry, {"name", "model", "weights", "settings"})
-    weights = str(entry.get("weights", "imagenet"))
+    weights = _text({"weights": "imagenet", **entry}, "weights", name)
     if weights not in ("imagenet", "offline", "none"):
         weights = str((root / weights).resolve())
     settings = _table(entry.get("settings", {}), f"model {name}: settings")
-    return ModelSpec(name, str(entry.get("model", name)), weights, settings)
+    return ModelSpec(name, _text({"model": name, **entry}, "model", name), weights, settings)
 
 
 def _checked_name(name: str) -> str:
@@ -260,6 +294,12 @@ def _checked_name(name: str) -> str:
     if not _NAME.fullmatch(name) or "--" in name:
         raise ValueError(f"{name!r} is no name: letters, digits, dots and single dashes, at most 60")
     return name
+
+
+def _text(entry: Mapping[str, object], key: str, name: str) -> str:
+    if not isinstance(entry[key], str):
+        raise TypeError(f"{name}: {key} must be a text in quotes, not {entry[key]!r}")
+    return str(entry[key])
 
 
 def _refuse_unknown(where: str, table: Mapping[str, object], known: set[str]) -> None:
@@ -294,4 +334,4 @@ def _numbers(value: object, name: str, kind: type[NumberT], low: float, high: fl
             )
     if len(set(value)) < len(value):
         raise ValueError(f"{name}: a number stands there twice")
-    return tuple(kind(number) for number in value)
+    return tuple(kind(number) + 0 for number in value)  # -0.0 becomes 0.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -127,7 +128,12 @@ def to_markdown(table: ResultTable) -> str:
         lines.append("| " + " | ".join([*_labels(row), *texts]) + " |")
         if row.published:
             lines.append("| " + " | ".join([*_published_labels(row), *_published_texts(table, row)]) + " |")
-    return "\n".join([*lines, "", *(f"- {line}" for line in _footnotes(table)), ""])
+    return "\n".join([*lines, "", *(f"- {_md(line)}" for line in _footnotes(table)), ""])
+
+
+def _md(text: str) -> str:
+    """Text that Markdown shows as it is: an error may quote anything."""
+    return re.sub(r"([\\`*_\[\]<>&|])", r"\\\1", text)
 
 
 def to_csv(table: ResultTable) -> str:

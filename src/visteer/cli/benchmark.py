@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, get_args
@@ -9,10 +11,10 @@ from typing import Annotated, get_args
 import typer
 
 from visteer.atomic import write_text
-from visteer.benchmark.decoy import EPOCHS, DecoyRun, approaches, run_decoy
+from visteer.benchmark.decoy import EPOCHS, DecoyRun, approaches, decoy_config, run_decoy
 from visteer.benchmark.figure import write_figures
 from visteer.benchmark.grid import Engine, Standing, read_grid, run_grid
-from visteer.benchmark.records import kept_result
+from visteer.benchmark.records import ACCURACIES, kept_result
 from visteer.benchmark.report import render_benchmark
 from visteer.benchmark.table import ResultTable, result_table, to_csv, to_html, to_latex, to_markdown
 from visteer.cli.options import JsonOption, one_of
@@ -21,11 +23,6 @@ from visteer.data.decoys import DecoyName, MarkKind
 from visteer.errors import VisteerError
 
 DECOYS = "A run on a decoy set"
-ACCURACIES = {
-    "accuracy": "right where the decoys lie",
-    "accuracy_clean": "right without any decoy",
-    "accuracy_agreeing": "right where the decoys tell the class",
-}
 FORMATS = {"md": to_markdown, "csv": to_csv, "tex": to_latex, "html": to_html}
 
 
@@ -35,6 +32,7 @@ def register(app: typer.Typer) -> None:
 
 
 def benchmark(
+    context: typer.Context,
     spec: Annotated[
         str,
         typer.Argument(
@@ -87,9 +85,12 @@ def benchmark(
     Example: visteer benchmark benchmarks/specs/small.toml --data-root data --workers 2
     """
     if spec in get_args(DecoyName):
+        _refuse_given(context, ("data_root", "workers", "engine", "report"), "is for a benchmark's file")
         if approach not in approaches():
-            there = ", ".join(approaches())
-            raise typer.BadParameter(f"a decoy run needs --approach, one of {there}; not {approach!r}")
+            given = "" if approach is None else f", not {approach!r}"
+            raise typer.BadParameter(f"a decoy run needs --approach, one of {', '.join(approaches())}{given}")
+        if not fraction:
+            raise typer.BadParameter("--fraction must be above 0")
         run = DecoyRun(
             data=spec,  # type: ignore[arg-type]
             approach=approach,
@@ -98,15 +99,13 @@ def benchmark(
             marks=one_of(marks, MarkKind, "--marks"),  # type: ignore[arg-type]
             epochs=epochs,
         )
-        if report:
-            raise typer.BadParameter("--report is for a benchmark's file, not for a single run")
         _run_decoy(run, data, out, json=json)
         return
-    if approach is not None:
-        raise typer.BadParameter("--approach is for a run on a decoy set; a file names its own approaches")
-    path = _spec_path(spec)
+    decoy_options = ("approach", "seed", "fraction", "marks", "epochs", "data")
+    _refuse_given(context, decoy_options, "is for a run on a decoy set; a file has its own")
+    path = _spec_path(spec, data_root)
     folder = out or Path(path.stem)
-    with progress_bars() as bars:
+    with progress_bars() as bars, _told_when_stopped():
         run_grid(
             path,
             folder,
@@ -143,7 +142,8 @@ def _show_grid(folder: Path, *, report: bool, json: bool) -> None:
             }
         )
     else:
-        say(to_markdown(table))
+        for line in to_markdown(table).splitlines():
+            say(line)
         say(f"tables: {', '.join(str(path) for path in written)}")
         if figures:
             say(f"figures: {', '.join(str(path) for path in figures)}")
@@ -162,7 +162,8 @@ def _run_decoy(run: DecoyRun, data: Path | None, out: Path | None, *, json: bool
         with progress_bar("training") as bar:
             return run_decoy(run, data, on_step=bar)
 
-    result = kept_result(None if out is None else out / f"{run.name}.json", train)
+    path = None if out is None else out / f"{run.name}.json"
+    result = kept_result(path, decoy_config(run).to_dict(), train)
     if json:
         print_json(result)
         return
@@ -179,18 +180,40 @@ def write_tables(folder: Path, table: ResultTable) -> list[Path]:
     return paths
 
 
-def _spec_path(spec: str) -> Path:
+def _spec_path(spec: str, data_root: Path | None) -> Path:
     """The file that `spec` names."""
     if spec == "paper":
+        if data_root is None:
+            raise typer.BadParameter("paper needs --data-root: the folder of imagenette2, BUSI and ISIC 2017")
         return Path(str(files("visteer.benchmark"))) / "specs" / "paper.toml"
+    if not Path(spec).exists():
+        there = ", ".join(get_args(DecoyName))
+        raise VisteerError(f"{spec} is no file; a benchmark is a TOML file, or paper, or one of {there}")
     return Path(spec)
+
+
+def _refuse_given(context: typer.Context, names: Sequence[str], why: str) -> None:
+    """Refuse options that were given and would not be used."""
+    for name in names:
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            raise typer.BadParameter(f"--{name.replace('_', '-')} {why}")
+
+
+@contextmanager
+def _told_when_stopped() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        note("stopped; the same command goes on where it was")
+        raise
 
 
 def _tell(standing: Standing) -> None:
     """One line for each cell that ends."""
     record = standing.record
     ended = "done" if record.state == "done" else f"failed: {record.error}"
-    left = "" if standing.seconds_left is None else f", about {_duration(standing.seconds_left)} left"
+    left = f", about {_duration(standing.seconds_left)} left" if standing.seconds_left else ""
     note(f"{standing.done} of {standing.total}: {record.cell.name} {ended}{left}")
 
 

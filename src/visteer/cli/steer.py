@@ -64,7 +64,8 @@ def steer(
     # "none" steers by what is done with the irrelevant regions alone.
     offered = ["none", *(name for name, entry in METHODS.items() if entry.marks != "none")]
     if method not in offered:
-        raise typer.BadParameter(f"--method must be one of {', '.join(offered)}, not {method!r}")
+        where = ": that is for visteer train" if method in METHODS else ""
+        raise typer.BadParameter(f"--method must be one of {', '.join(offered)}, not {method!r}{where}")
     opened = open_study(study)
     data = TrainingData.of(opened)
     own = PRESETS.get(preset, {})

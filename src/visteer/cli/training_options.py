@@ -7,7 +7,6 @@ from typing import Annotated, get_args, get_type_hints
 
 import typer
 
-from visteer.data.transforms import TransformConfig
 from visteer.steering import SteeringConfig
 
 EpochsOption = Annotated[int | None, typer.Option(help="Passes over the training images.", min=1)]
@@ -41,7 +40,6 @@ def build_config(preset: str, named: dict[str, object], changes: list[str] | Non
         base = SteeringConfig.preset(preset).to_dict()
         given = {key: value for key, value in named.items() if value is not None}
         config = SteeringConfig.from_dict({**base, **given, **dict(_parsed(word) for word in changes or ())})
-        TransformConfig.preset(config.augment)
     except (ValueError, TypeError) as error:
         raise typer.BadParameter(str(error)) from None
     return config

@@ -163,6 +163,10 @@ def make_decoys(
     drawn = _draw(train, train_boxes, train.labels)
     order = np.random.default_rng(order_seed).permutation(len(drawn))
     held_out = round(validation * len(drawn))
+    if held_out == len(drawn) or (validation and not held_out):
+        raise VisteerError(
+            f"{where} has {len(drawn)} training images, too few to hold some out for validation"
+        )
     test_grey = 25 * test.labels if name == "decoy-mnist-cdep" else None
     return DecoySet(
         name=name,

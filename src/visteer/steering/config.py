@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args, get_type_hints
 
+from visteer.data.transforms import TransformConfig
+
 Method = Literal[
     "none",
     "attention-mse",
@@ -120,6 +122,7 @@ class SteeringConfig:
         for name in ("gamma", "learning_rate", "momentum", "weight_decay", "warmup_epochs"):
             if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
                 raise ValueError(f"{name} must be a number >= 0, got {getattr(self, name)}")
+        TransformConfig.preset(self.augment)
         if self.yield_to_prediction and not self.constant_weights:
             raise ValueError("yield_to_prediction needs constant_weights = true")
         if not 0 <= self.seed <= MAX_SEED:

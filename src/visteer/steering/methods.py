@@ -110,7 +110,7 @@ def usable(method: SteeringMethod, data: SteeringDataset, pasted: bool = False) 
         array([], dtype=bool)
     """
     targets, weights = torch.from_numpy(data.targets), torch.from_numpy(data.weights)
-    found = np.full(len(targets), method.marks != "none")
+    found = (weights > 0).flatten(1).any(1).numpy() & (method.marks != "none")
     if "irrelevant" in method.marks.split() and not pasted:
         found &= irrelevant_cells(targets, weights).flatten(1).any(1).numpy()
     if "relevant" in method.marks.split():
@@ -126,6 +126,10 @@ def check_method(method: SteeringMethod, model: nn.Module, data: SteeringDataset
     """
     if method.name == "cdep":
         layers_in_a_row(model)
+    if method.name == "rbr" and any(
+        isinstance(module, nn.modules.batchnorm._BatchNorm) for module in model.modules()
+    ):
+        raise VisteerError("rbr needs third derivatives, which PyTorch's BatchNorm does not have: take rrr")
     branch = find_attention_branch(model) is not None
     if branch and not method.has_branch:
         raise VisteerError(

@@ -155,7 +155,8 @@ class _Loop:
         check_method(self.method, model, data)
         if config.yield_to_prediction and self.method.reads != "grad-cam":
             raise VisteerError(
-                f"yield_to_prediction (preset gentle) is for losses on Grad-CAM maps; {config.method} has none"
+                "preset gentle (yield_to_prediction) needs a method with Grad-CAM maps, such as attention-mse; "
+                f"{config.method} has none"
             )
         self.bare_model = model
         self.frozen = _freeze(model, config.freeze)
@@ -169,8 +170,8 @@ class _Loop:
         twice = (reads_maps and not config.constant_weights) or self.method.reads == "input gradients"
         self.differentiated_twice = twice and has_grouped_convolution(model)
         self.layer = config.target_layer or find_target_layer(model) if reads_maps else None
-        if self.layer is not None and config.constant_weights:
-            _check_movable(model, self.layer, data)
+        if self.layer is not None:
+            _check_layer(model, self.layer, data, moved_from_within=config.constant_weights)
         self.transform = PairedTransform(TransformConfig.preset(config.augment))
         self.class_weights = _class_weights(data, config).to(accelerator.device)
         wanted = config.precision == "bf16" or (
@@ -184,6 +185,11 @@ class _Loop:
         self.usable_if_pasted = self.usable
         if "irrelevant" in self.method.marks:
             self.usable_if_pasted = usable(self.method, data, pasted=True)
+        if self.method.marks != "none" and not self.usable.any() and not self.usable_if_pasted.any():
+            raise VisteerError(
+                f"no edit of the {len(data.edited)} training images that have one takes part in {config.method}: they "
+                "leave all unknown, or nowhere to look; draw relevant regions (visteer edit, key B)"
+            )
         self.best: dict[str, Tensor] = {}
 
     def run_epoch(self, epoch: int, on_step: Callable[[int, int], None] | None) -> dict[str, float]:
@@ -268,7 +274,15 @@ class _Loop:
         """Logits in float32."""
         fast = fast_second_derivatives() if self.differentiated_twice else nullcontext()
         with fast, torch.autocast(self.accelerator.device.type, torch.bfloat16, enabled=self.bf16):
-            logits: Tensor = model(images)
+            try:
+                logits: Tensor = model(images)
+            except ValueError as error:
+                if "more than 1 value per channel" not in str(error):
+                    raise
+                raise VisteerError(
+                    "the network normalises over a batch, and a part of one has a single image: raise batch_size or "
+                    "image size, or lower accumulate"
+                ) from None
         return logits.float()
 
     def _added(
@@ -403,19 +417,27 @@ def _freeze(model: nn.Module, prefixes: Sequence[str]) -> list[nn.Module]:
     return frozen
 
 
-def _check_movable(model: nn.Module, layer: str, data: SteeringDataset) -> None:
-    """Refuse to train for maps that nothing trained lies up to: constant channel weights leave only that to move them.
+def _check_layer(model: nn.Module, layer: str, data: SteeringDataset, *, moved_from_within: bool) -> None:
+    """Find out with one image whether `layer` gives maps that training can move.
+
+    Arguments:
+        moved_from_within: only what lies up to the layer can move them, as with constant channel weights.
 
     Raises:
-        VisteerError: all up to `layer` is frozen.
+        VisteerError: its output has no height and width, or all up to it is frozen.
     """
-    reached: list[bool] = []
+    outputs: list[object] = []
     handle = get_layer(model, layer).register_forward_hook(
-        lambda _module, _inputs, output: reached.append(output.requires_grad)
+        lambda _module, _inputs, output: outputs.append(output)
     )
     with handle, _flags_restored(model):
         model.eval()(data.batch([0], next(model.parameters()).device).images)
-    if not any(reached):
+    shown = [output for output in outputs if isinstance(output, Tensor) and output.ndim == 4]
+    if not shown:
+        raise VisteerError(
+            f"{layer} gives no maps: take a layer that gives (images, channels, height, width)"
+        )
+    if moved_from_within and not any(output.requires_grad for output in shown):
         raise VisteerError(
             f"nothing up to {layer}, the layer of the maps, is trained, so with constant channel weights "
             "(preset gentle) no map can be moved: freeze less"
