@@ -135,11 +135,24 @@ def test_each_approach_of_a_plot_has_its_name_and_its_own_ink():
         [Point(f"name{place}", v, v) for place, v in enumerate(values)],
         ["name0", "name1", "name2"],
         "p",
-        "x",
-        "y",
+        ("x", "y"),
+        (0, 1),
+        (0, 1),
     )
     assert [f"name{place}" in plot for place in range(3)] == [True] * 3
     assert all(f"var(--run-{place})" in plot for place in range(3))
+
+
+def test_a_wide_interval_does_not_show_what_cannot_be():
+    value = mean_over_seeds([0.0, 0.9])
+    plot = points_plot([Point("a", value, value)], ["a"], "p", ("x", "y"), (0, 1), (0, 1))
+    ticks = [
+        float(tick.replace("\N{MINUS SIGN}", "-"))
+        for tick in re.findall(r">([\N{MINUS SIGN}]?[0-9.]+)<", plot)
+    ]
+    assert value.half > 5
+    assert ticks
+    assert all(0 <= tick <= 1 for tick in ticks)
 
 
 def test_what_was_never_annotated_is_a_level_beside_the_lines():

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -27,25 +28,30 @@ class Point:
 
 
 def points_plot(
-    points: Sequence[Point], approaches: Sequence[str], name: str, x_label: str, y_label: str
+    points: Sequence[Point],
+    approaches: Sequence[str],
+    name: str,
+    labels: tuple[str, str],
+    x_within: tuple[float, float],
+    y_within: tuple[float, float],
 ) -> Markup:
-    """Each approach as a point with both intervals and its name beside it, as an `<svg>` element for a page.
+    """Each approach as a point with both intervals, as an `<svg>` element for a page; the legend is beside the plot.
 
-    The place of an approach in `approaches` gives its colour and sign, so that all plots of a page agree. `name`
-    (letters, digits, hyphens) must be unique on the page.
+    Arguments:
+        points: what is drawn.
+        approaches: the place of an approach here gives its colour and sign, so that all plots of a page agree.
+        name: letters, digits, hyphens; unique on the page.
+        labels: those of the axes, x first.
+        x_within, y_within: what the figures can be; an interval of few seeds is cut off there.
     """
-    figure, axes = _axes(x_label, y_label)
+    figure, axes = _axes(*labels)
     for point in points:
-        _mark(axes, approaches.index(point.name), point.x.mean, point.y, x_half=point.x.half)
-        axes.annotate(
-            point.name,
-            (point.x.mean, point.y.mean),
-            xytext=(6, 5),
-            textcoords="offset points",
-            fontsize=8,
-            color=MUTED,
-        )
-    axes.margins(x=0.25, y=0.15)
+        place = approaches.index(point.name)
+        _mark(axes, place, point.x.mean, point.y, x_half=point.x.half, label=point.name)
+    axes.margins(x=0.15, y=0.15)
+    axes.set_xlim(*np.clip(axes.get_xlim(), *x_within))
+    axes.set_ylim(*np.clip(axes.get_ylim(), *y_within))
+    _legend(axes)
     return inline_svg(figure, name)
 
 
@@ -58,7 +64,7 @@ def fractions_plot(
 ) -> Markup:
     """A figure over the annotated share of the images: a line an approach; `level` holds those without annotation.
 
-    The share is on a logarithmic axis. The legend is in the plot. `approaches` and `name` are as in `points_plot`.
+    The share is on a logarithmic axis. `approaches` and `name` are as in `points_plot`.
     """
     figure, axes = _axes("annotated images, %", y_label)
     for number, (approach, values) in enumerate(lines.items()):
@@ -77,9 +83,7 @@ def fractions_plot(
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.margins(x=0.15)
-    legend = axes.legend(fontsize=7.5, frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
-    for text in legend.get_texts():
-        text.set_color(MUTED)
+    _legend(axes)
     return inline_svg(figure, name)
 
 
@@ -90,6 +94,12 @@ def _axes(x_label: str, y_label: str) -> tuple[Figure, Axes]:
     quieten_axes(axes, x_label, whole_numbers=False)
     axes.set_ylabel(y_label, fontsize=8, color=MUTED)
     return figure, axes
+
+
+def _legend(axes: Axes) -> None:
+    legend = axes.legend(fontsize=7.5, frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+    for text in legend.get_texts():
+        text.set_color(MUTED)
 
 
 def _ink(place: int) -> str:

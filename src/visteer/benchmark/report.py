@@ -70,12 +70,16 @@ def _facts(spec: BenchmarkSpec, records: Sequence[CellRecord]) -> dict[str, str]
         "runs": f"{len(done)} of {len(records)} done",
         "seeds": ", ".join(map(str, spec.seeds)),
         "annotated": ", ".join(f"{100 * fraction:g} %" for fraction in spec.fractions),
-        "hours of all runs": f"{sum(record.seconds for record in done) / 3600:.1f}",
+        "time of all runs": _duration(sum(record.seconds for record in done)),
     }
     for place, found in enumerate(machines, 1):
         of = "" if len(machines) == 1 else f" {place}"
         facts[f"machine{of}"] = ", ".join(f"{key} {value}" for key, value in json.loads(found).items())
     return facts
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def _difference_row(row: Difference) -> dict[str, object]:
@@ -99,7 +103,8 @@ def _plots(
         about = f"{data}, {model}"
         points = [Point(row.approach, row.values[AGREEMENT], row.values[GAIN]) for row in most]
         if known := [point for point in points if point.x.count and point.y.count]:
-            plot = points_plot(known, styles, f"agreement-{number}", title_of(AGREEMENT), title_of(GAIN))
+            labels = (title_of(AGREEMENT), title_of(GAIN))
+            plot = points_plot(known, styles, f"agreement-{number}", labels, (0, 1), (0, 1))
             yield f"{about}: prediction against agreement of the maps with the edits", plot
         for name in (GAIN, AGREEMENT):
             lines, level = _over_fractions(spec, rows, name)
@@ -114,7 +119,8 @@ def _plots(
             and row.values[GAIN].count
         ]
         if costs:
-            plot = points_plot(costs, styles, f"cost-{number}", "cost, ×", f"gain in {title_of(GAIN)}")
+            labels = ("cost, ×", f"gain in {title_of(GAIN)}")
+            plot = points_plot(costs, styles, f"cost-{number}", labels, (0, math.inf), (-1, 1))
             yield f"{about}: gain over {next(iter(spec.approaches))} against cost of an epoch", plot
 
 

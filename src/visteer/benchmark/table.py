@@ -259,10 +259,10 @@ def _row(data: str, fraction: float, model: str, approach: str, records: list[Ce
 
 
 def _mark_best(rows: list[Row]) -> list[Row]:
-    """Mark the best mean of each column, equal ones together, where there is something to choose from."""
+    """Mark the best mean of each column, equal ones together, where not all are equal."""
     for name in COLUMNS:
         means = [row.values[name].mean for row in rows if row.values[name].count]
-        if len(means) < 2:
+        if len(set(means)) < 2:
             continue
         best = min(means) if name in LOWER_IS_BETTER else max(means)
         for row in rows:

@@ -117,10 +117,12 @@ def _train_both(study: Study, epochs: int, seed: int) -> tuple[str, str]:
     plain_config = SteeringConfig.from_dict({**base, "select_by": select_by})
     note("training a plain classifier")
     plain = _trained(study, plain_config, data, Bar("plain training"))
-    count = import_regions(study, "masks", outside="unknown", fraction=EDITED_FRACTION)
-    note(f"an expert marks lesion and tag: {count} edits (those of val and test are only measured against)")
-    note("training the same classifier again, steered")
+    import_regions(study, "masks", outside="unknown", fraction=EDITED_FRACTION)
     data = TrainingData.of(study)
+    note(
+        f"an expert marks lesion and tag on {len(data.training.edited)} training images; the others' masks only measure"
+    )
+    note("training the same classifier again, steered")
     steered_config = SteeringConfig.from_dict(
         {
             **base,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from visteer.cli.options import JsonOption
-from visteer.cli.output import print_json, print_table
+from visteer.cli.output import print_json, print_table, say
 from visteer.steering import METHODS
 
 
@@ -24,8 +24,8 @@ def methods(json: JsonOption = False) -> None:
         print_json({"methods": [{key: getattr(method, key) for key in shown} for method in METHODS.values()]})
         return
     header = ["method", "adds to the prediction loss", "needs marks", "cost", "gamma", "source"]
-    rows = [
-        [m.name, f"{m.adds}: {m.formula}", m.marks, m.cost, f"{m.gamma:g}", m.source]
-        for m in METHODS.values()
-    ]
+    rows = [[m.name, m.adds, m.marks, m.cost, f"{m.gamma:g}", m.source] for m in METHODS.values()]
     print_table("methods of visteer train and visteer steer", header, rows)
+    say(
+        "cost: of a step, a plain one being 1; gamma: the factor if none is given; formulas: --json, docs/steering.md"
+    )
