@@ -30,6 +30,17 @@ def test_steer_runs_a_method_with_its_own_gamma(study, method):
     assert described["config"]["gamma"] == METHODS[method].gamma
 
 
+def test_a_gamma_that_drowns_the_prediction_is_told(study):
+    drowned = call("steer", study, "--method", "rrr", "--gamma", 1e6, "--epochs", 1)
+    assert "times the prediction loss; with a lower --gamma" in drowned.err
+    assert "with a lower --gamma" not in call("steer", study, "--gamma", 1, "--epochs", 1).err
+
+
+def test_what_the_other_command_takes_is_said(study):
+    assert "that is for visteer train" in call("steer", study, "--method", "abn").misuse
+    assert "it is for visteer steer" in call("train", study, "--preset", "gentle").misuse
+
+
 def test_steer_refuses_a_method_without_marks_and_begins_no_run(phantom: Path, tmp_path: Path):
     study = tmp_path / "new"
     masks = ("--images", phantom / "images", "--masks", phantom / "masks")

@@ -95,18 +95,20 @@ def show_report(report: CatalogueReport) -> None:
     print_table("Shorter side in pixels", ["side", "images"], sizes)
     for title, groups in (
         ("Near-duplicates", report.duplicates),
-        ("The same picture under two classes: one label is doubtful", report.duplicates_across_classes),
+        (
+            "The same picture under two classes, so that one label is doubtful",
+            report.duplicates_across_classes,
+        ),
         (
             "The same picture in two given splits, so that the test knows what was trained on",
             report.duplicates_across_splits,
         ),
     ):
         if groups:
-            print_table(
-                f"{title}: {len(groups)} groups", ["images"], [[", ".join(group)] for group in groups]
-            )
+            count = f"{len(groups)} group{'s' if len(groups) > 1 else ''}"
+            print_table(f"{title}: {count}", ["images"], [[", ".join(group)] for group in groups])
         else:
-            say(f"{title}: none")
+            say(f"{title.partition(',')[0]}: none")
 
 
 def download_data(

@@ -8,7 +8,7 @@ import typer
 
 from visteer.cli.opening import open_study
 from visteer.cli.options import JsonOption, StudyArgument
-from visteer.cli.output import print_json, progress_bar, say, suggest
+from visteer.cli.output import Epoch, note, print_json, progress_bar, say, suggest
 from visteer.cli.training_options import (
     EpochsOption,
     PresetOption,
@@ -19,6 +19,9 @@ from visteer.cli.training_options import (
 )
 from visteer.steering import METHODS, SteeringConfig
 from visteer.study import Reporting, Study, TrainingData, default_selection, train_run
+
+TOO_MUCH = 20.0
+"""So many times the prediction loss is told as too much of what a method adds."""
 
 PLAIN_METHODS = tuple(name for name, method in METHODS.items() if method.marks == "none")
 
@@ -71,8 +74,18 @@ def run_training(
     json: bool,
 ) -> None:
     """Train with a progress bar and say how it ended; `visteer steer` ends the same way."""
+
+    def tell(row: Epoch) -> None:
+        bar.print_epoch(row)
+        added = config.gamma_at(row["epoch"]) * row["attention_loss"]
+        if row["epoch"] == 1 and added > TOO_MUCH * row["prediction_loss"] and resume is None:
+            note(
+                f"gamma times the method's loss is {added / row['prediction_loss']:.0f} times the prediction loss; "
+                "with a lower --gamma the prediction has more say"
+            )
+
     with progress_bar("training") as bar:
-        reporting = Reporting(on_step=bar, on_epoch=bar.print_epoch)
+        reporting = Reporting(on_step=bar, on_epoch=tell)
         run, result = train_run(
             study, config, data=data, start_from=start_from, resume=resume, reporting=reporting
         )
