@@ -71,6 +71,8 @@ def main() -> None:
     given = parser.parse_args()
     if given.images < 1 or given.rounds < 1:
         parser.error("--images and --rounds must be at least 1")
+    if given.out is not None:
+        given.out.mkdir(parents=True, exist_ok=True)
     data = marked_images(given.images, given.size)
     names = list(VARIANTS)
     multiples: dict[str, list[float]] = {name: [] for name in names[1:]}
@@ -103,7 +105,6 @@ def main() -> None:
     }
     text = json.dumps(result, indent=1) + "\n"
     if given.out is not None:
-        given.out.mkdir(parents=True, exist_ok=True)
         write_text(given.out / f"{given.model}--{layer}--{given.size}.json", text)
     sys.stdout.write(text)
 

@@ -4,7 +4,7 @@ python docs/make_results_page.py
 
 The files are what `visteer benchmark decoy-fashion-ross --out benchmarks/results/decoy` and `ablation.py`, `planted.py`
 and `recipe_cost.py` in benchmarks/ write, and of each benchmark in benchmarks/results/grids its `spec.toml` and
-`cells`; no figure is typed.
+`cells`; no figure of a table is typed.
 """
 
 from __future__ import annotations
@@ -67,9 +67,9 @@ constant channel weights. What is lost is the accuracy of `clean` without marks 
 random. `isic` is the train part of the set's melanomas and nevi, with its lesion masks. [metrics.md](metrics.md) says
 what EPG, IoU and reliance are.
 
-Plain training loses a third or more of its accuracy once the mark no longer tells the class. With the marks
+Plain training loses three tenths or more of its accuracy once the mark no longer tells the class. With the marks
 transplanted nearly all of it comes back, and the reliance on the mark falls by about nine tenths; the loss on maps
-beside it only moves the maps. Most rows are single seeds on 130 test images: a share above 100 % is chance."""
+beside it only moves the maps. Most rows are single seeds on about 130 test images: a share above 100 % is chance."""
 PLANTED_COMMAND = """\
 ```sh
 visteer init busi --images ../shared/data/busi --layout busi --model tf_efficientnet_lite0 --weights offline \\
@@ -88,8 +88,8 @@ empty masks pull maps to zero), `gentle` the [preset](steering.md#gentle) of tha
 Imagenette one. The kept epoch is picked on validation images, by F2 and AUC, where edits are used by EPG and IoU too;
 so a part of what these gain on maps and lose in F2 and AUC comes from the choice.
 
-In such short training a loss that moves maps costs predictions. The published loss costs most, `gentle` less, and it
-moves the maps less, too; with a tenth of the edits it hardly moves them.""",
+In such short training a loss that moves maps costs predictions. The published loss costs most, `gentle` less, but for
+BUSI with all edits, and it moves the maps less, too; with a tenth of the edits three seeds show no clear movement.""",
     "busi": """\
 **Does it cost predictions with longer training?** BUSI at the size of the README's runs: pretrained EfficientNet-Lite0
 at 160 px, all of it trained, 8 epochs, maps of 10 x 10 cells at `backbone.blocks.4`. `visteer` is what `visteer steer
@@ -99,15 +99,15 @@ benchmark `small`. The kept epoch is picked on validation images by F2 and AUC, 
 **And with a network that starts from nothing?** ResNet-10-T at 64 px, maps of 8 x 8 cells at `backbone.layer2`, 12
 epochs, on Imagenette 3; else as in the benchmark `busi`. It predicts poorly from so few images.""",
 }
-"""The benchmarks of the page, in its order."""
+"""What the page says of each benchmark, in its order."""
 
 COST_TEXT = """\
 Seconds of an epoch as a multiple of a plain one, interleaved in one run: median and quartiles over the rounds.
 `map loss` is the default's loss on maps, `transplant` the pasting of marks, `both` the whole default, `gentle` the
-preset with transplanting. On one thread of an otherwise idle machine."""
+preset with transplanting. One thread of an otherwise idle machine."""
 COST_COMMAND = """\
 ```sh
-python benchmarks/recipe_cost.py --size 128 --images 96 --rounds 15 --out benchmarks/results/cost
+OMP_NUM_THREADS=1 python benchmarks/recipe_cost.py --size 128 --images 96 --rounds 15 --out benchmarks/results/cost
 ```"""
 GRID_COMMAND = """\
 ```sh
@@ -144,10 +144,9 @@ def page(folder: Path) -> str:
 def grids(folder: Path) -> list[tuple[BenchmarkSpec, list[CellRecord]]]:
     """The benchmarks in a folder, each with the records of its cells."""
     found = []
-    for name in GRID_TEXTS:
-        if (folder / name / "spec.toml").exists():
-            spec = read_spec(folder / name / "spec.toml")
-            found.append((spec, [read_record(folder / name, cell) for cell in spec.cells()]))
+    for path in sorted(folder.glob("*/spec.toml"), key=lambda path: list(GRID_TEXTS).index(path.parent.name)):
+        spec = read_spec(path)
+        found.append((spec, [read_record(path.parent, cell) for cell in spec.cells()]))
     return found
 
 

@@ -93,6 +93,22 @@ def test_a_data_set_without_regions_is_for_approaches_without_edits(spec_path: P
     assert Study(tmp_path / "out" / "studies" / "blobs--tiny").settings.masks is None
 
 
+def test_regions_are_measured_against_where_no_approach_uses_them(spec_path: Path, tmp_path: Path):
+    text = spec_path.read_text(encoding="utf-8").replace('"without", "proposed"', '"without"')
+    spec_path.write_text(text, encoding="utf-8")
+    spec, out = read_spec(spec_path), tmp_path / "out"
+    grid_module.prepare_studies(spec, out)
+    assert run_cell(spec, out, next(spec.cells())).value("iou") is not None
+
+
+def test_a_study_is_made_again_only_for_cells_that_wait(spec_path: Path, tmp_path: Path):
+    spec = read_spec(spec_path)
+    grid_module.prepare_studies(spec, tmp_path, wanted=set())
+    assert not (tmp_path / "studies").exists()
+    grid_module.prepare_studies(spec, tmp_path, wanted={("blobs", "tiny")})
+    assert (tmp_path / "studies" / "blobs--tiny" / "visteer.toml").exists()
+
+
 def test_tables_stay_when_the_studies_were_deleted(spec_path: Path, tmp_path: Path):
     spec, out = read_spec(spec_path), tmp_path / "out"
     grid_module.prepare_studies(spec, out)

@@ -8,6 +8,7 @@ import pytest
 
 from visteer.benchmark.spec import Cell, read_spec
 from visteer.errors import VisteerError
+from visteer.steering import SteeringConfig
 
 
 def test_a_file_gives_its_grid_seed_by_seed(spec_path: Path):
@@ -64,6 +65,7 @@ def test_paths_count_from_the_file_or_from_the_data_root(spec_path: Path, tmp_pa
         ("epochs = 1", 'augment = "wild"', "no transform preset 'wild'"),
         ("epochs = 1", "seed = 5", "seed is no setting"),
         ("fractions = [1.0, 0.5]", "fractions = [0.5, 0.5000000001]", "both called 0.5"),
+        ("fractions = [1.0, 0.5]", "fractions = [1.0, -0.0]", "above 0"),
         ("image_size = 32", 'image_size = 32\nclasses = "cat"', "classes must be a list"),
         ("image_size = 32", "image_size = 32\nlayer = 3", "layer must be a text"),
         ('name = "tiny"', f'name = "{"x" * 61}"', "at most 60"),
@@ -78,10 +80,10 @@ def test_what_cannot_be_meant_is_one_line_with_the_file(spec_path: Path, old: st
     assert said in str(raised.value)
 
 
-def test_a_byte_order_mark_and_minus_zero_do_no_harm(spec_path: Path):
-    text = spec_path.read_text(encoding="utf-8").replace("[1.0, 0.5]", "[1.0, -0.0]")
-    spec_path.write_text("\ufeff" + text, encoding="utf-8")
-    assert {cell.name.split("--")[3] for cell in read_spec(spec_path).cells()} == {"f1", "f0"}
+def test_a_byte_order_mark_does_no_harm(spec_path: Path):
+    spec = read_spec(spec_path)
+    spec_path.write_text("\ufeff" + spec_path.read_text(encoding="utf-8"), encoding="utf-8")
+    assert read_spec(spec_path) == spec
 
 
 def test_settings_that_were_changed_are_told_and_those_of_the_data_are_not(spec_path: Path):
@@ -90,6 +92,14 @@ def test_settings_that_were_changed_are_told_and_those_of_the_data_are_not(spec_
     ran = {**spec.config(cell).to_dict(), "target_layer": "layer4", "select_by": "f2+auc"}
     assert spec.changes(cell, ran) == {}
     assert spec.changes(cell, {**ran, "gamma": 99.0}) == {"gamma": (99.0, 10.0)}
+    assert spec.changes(cell, {}) == {
+        name: (default, now)
+        for name, now in spec.config(cell).to_dict().items()
+        if (default := SteeringConfig().to_dict()[name]) != now
+    }
+    text = spec_path.read_text(encoding="utf-8").replace("[settings]", '[settings]\ntarget_layer = "layer3"')
+    spec_path.write_text(text, encoding="utf-8")
+    assert read_spec(spec_path).changes(cell, ran) == {"target_layer": ("layer4", "layer3")}
 
 
 def test_a_missing_file_is_named(tmp_path: Path):

@@ -10,6 +10,7 @@ import pytest
 from tests.docs.markdown import ROOT
 from visteer.benchmark.decoy import DecoyRun, decoy_config
 from visteer.benchmark.planted import PlantedRun, planted_settings
+from visteer.benchmark.records import kept_result
 from visteer.steering import SteeringConfig
 
 _SPEC = importlib.util.spec_from_file_location("make_results_page", ROOT / "docs" / "make_results_page.py")
@@ -30,6 +31,13 @@ def test_runs_have_the_settings_that_the_command_gives_today(result):
     names = ("data", "approach", "seed", "fraction", "marks")
     run = DecoyRun(**{name: result[name] for name in names}, epochs=result["config"]["epochs"])
     assert decoy_config(run) == SteeringConfig.from_dict(result["config"])
+
+
+def test_the_command_that_the_page_gives_reads_the_result_that_is_there():
+    run = DecoyRun("decoy-fashion-ross", "transplant", 1, 0.001)
+    path = script.RESULTS / "decoy" / f"{run.name}.json"
+    kept = kept_result(path, decoy_config(run).to_dict(), lambda: pytest.fail("it was run again"))
+    assert kept == script.json.loads(path.read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize(

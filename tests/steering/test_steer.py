@@ -58,6 +58,7 @@ def test_one_forward_pass_a_step():
     model.register_forward_hook(lambda module, *_: calls.append(module.training))
     data = small_data()
     steer(model, data, small_config(epochs=2, batch_size=8))
+    assert calls.count(False) == 1  # the look at the layer, before training
     assert sum(calls) == 2 * math.ceil(len(data) / 8)
 
 
@@ -428,7 +429,7 @@ def test_edits_that_steer_nothing_are_not_called_steering():
     unknown, outside = (
         MapEdit(np.zeros((16, 16)), np.full((16, 16), known), author="test") for known in (0, 1)
     )
-    for edit, said in ((unknown, "needs any marks"), (outside, "takes part in attention-mse")):
+    for edit, said in ((unknown, "needs any marks"), (outside, "nowhere to look")):
         marked = SteeringDataset(np.asarray(data.images), data.labels, data.class_names, edits={"0": edit})
         with pytest.raises(VisteerError, match=said):
             steer(small_model(), marked, small_config())

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import sys
 import time
+from collections.abc import Container
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
@@ -47,20 +48,27 @@ def has_run(out: Path, record: CellRecord) -> bool:
     return record.state == "done" and (study_folder(out, record.cell) / "runs" / str(record.run)).is_dir()
 
 
-def prepare_studies(spec: BenchmarkSpec, out: Path, progress: Progress | None = None) -> None:
+def prepare_studies(
+    spec: BenchmarkSpec,
+    out: Path,
+    progress: Progress | None = None,
+    *,
+    wanted: Container[tuple[str, str]] | None = None,
+) -> None:
     """Make the studies of a grid with the regions of their data sets as edits; those that are there stay.
 
-    Files that cannot be used are left out, as `visteer init --on-bad skip` does.
+    Files that cannot be used are left out, as `visteer init --on-bad skip` does. Of the studies that are not there
+    only those whose (data, model) is `wanted` are made; None makes all.
 
     Raises:
         VisteerError: the images, their regions or the model cannot be had.
     """
     steered = any(map(spec.uses_edits, spec.approaches))
     for data in spec.data:
-        if steered and data.layout == "folder" and data.masks is None:
+        if steered and data.layout == "folder" and data.masks is None and data.irrelevant_masks is None:
             raise VisteerError(
-                f'data {data.name}: approaches that use edits need regions; write masks = "FOLDER", or leave '
-                "such approaches out"
+                f'data {data.name}: approaches that use edits need regions; write masks = "FOLDER" or '
+                'irrelevant_masks = "FOLDER", or leave such approaches out'
             )
         for model in spec.models:
             folder = out / "studies" / f"{data.name}--{model.name}"
@@ -72,11 +80,13 @@ def prepare_studies(spec: BenchmarkSpec, out: Path, progress: Progress | None = 
                         f"{folder} was made with other settings than the file has now; take another --out, "
                         "or delete that folder"
                     )
+            elif wanted is not None and (data.name, model.name) not in wanted:
+                continue
             else:
                 study = make_study(folder, settings, on_bad="skip", progress=progress).study
             with study.open_edits(create=True) as store:
                 empty = not store.count()
-            if empty and steered:
+            if empty and (steered or _has_regions(study)):
                 import_regions(study, "boxes" if data.masks is None and _has_boxes(study) else "masks")
 
 
@@ -141,6 +151,10 @@ def _epoch_seconds(study: Study, run: str) -> list[float]:
     return [row["seconds"] for row in study.run_folder(run).history() if "seconds" in row]
 
 
+def _has_regions(study: Study) -> bool:
+    return any(s.boxes or s.masks or s.irrelevant_masks for s in study.catalogue().samples)
+
+
 def _has_boxes(study: Study) -> bool:
     return any(sample.boxes for sample in study.catalogue().samples)
 
@@ -156,7 +170,9 @@ def _run_of(study: Study, cell: Cell, config: SteeringConfig) -> str | None:
         if facts.get("cell") != cell.name:
             continue
         begun = SteeringConfig.from_dict(facts["config"])  # type: ignore[arg-type]
-        if replace(begun, target_layer=None) != replace(config, target_layer=None):
+        if config.target_layer is None:  # then the study's was taken
+            begun = replace(begun, target_layer=None)
+        if begun != config:
             raise VisteerError(
                 f"{cell.name} was begun with other settings (run {run}); take another --out, or delete "
                 f"{study.run_folder(run).folder}"
@@ -165,17 +181,13 @@ def _run_of(study: Study, cell: Cell, config: SteeringConfig) -> str | None:
     return None
 
 
-INPUT_ENDED = 3
-"""The exit status where the grid that started the cell is gone or stops."""
-
-
 def main(spec_path: str, data_root: str, out: str, name: str) -> int:
     """Run the cell `name`; the error, in one line, is the last line of standard error."""
-    end_with_input(INPUT_ENDED)
+    end_with_input(3)
     try:
         spec = read_spec(Path(spec_path), Path(data_root))
         run_cell(spec, Path(out), next(cell for cell in spec.cells() if cell.name == name))
-    except (VisteerError, BadFiles, ValueError, OSError) as error:
+    except (VisteerError, BadFiles, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0

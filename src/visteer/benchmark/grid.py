@@ -22,7 +22,7 @@ import torch
 from filelock import FileLock, Timeout
 
 from visteer.atomic import write_text
-from visteer.benchmark.cell import INPUT_ENDED, has_run, prepare_studies, study_folder
+from visteer.benchmark.cell import has_run, prepare_studies, study_folder
 from visteer.benchmark.records import CellRecord, read_record, record_path, write_record
 from visteer.benchmark.spec import BenchmarkSpec, Cell, read_spec
 from visteer.errors import VisteerError
@@ -66,7 +66,8 @@ def run_grid(
         on_cell: called after each cell. progress: called while the images are read.
 
     Raises:
-        VisteerError: the file or the data cannot be used. A cell that fails raises nothing; its record has the error.
+        VisteerError: the file or the data cannot be used, a done cell has other settings than the file now, another
+            call is at work on `out`, or Ray is missing. A cell that fails raises nothing; its record has the error.
     """
     spec = read_spec(spec_path, data_root)
     if engine == "ray":
@@ -77,11 +78,11 @@ def run_grid(
         cells = list(spec.cells())
         records = {cell: read_record(out, cell) for cell in cells}
         _refuse_other_settings(spec, out, records.values())
-        prepare_studies(spec, out, progress)
+        waiting = [cell for cell in cells if records[cell].state != "done"]
+        prepare_studies(spec, out, progress, wanted={(cell.data, cell.model) for cell in waiting})
         kept = (out / "spec.toml").resolve()
         if spec_path.resolve() != kept:
             write_text(kept, spec_path.read_text(encoding="utf-8"))
-        waiting = [cell for cell in cells if records[cell].state != "done"]
         jobs = [_Job(str(kept), str(root), str(out.resolve()), cell) for cell in waiting]
         run = _on_ray if engine == "ray" else _on_this_machine
         with closing(run(jobs, workers)) as ended:
@@ -100,11 +101,17 @@ def _alone(out: Path) -> Iterator[None]:
     Raises:
         VisteerError: another call is at work there.
     """
+    lock = FileLock(out / ".lock")
     try:
-        with FileLock(out / ".lock", timeout=0):
-            yield
+        lock.acquire(timeout=0)
     except Timeout:
         raise VisteerError(f"another call is at work on {out}; wait for it, or take another --out") from None
+    except NotImplementedError:
+        raise VisteerError(f"{out}: its file system has no locks; take another --out") from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _refuse_other_settings(spec: BenchmarkSpec, out: Path, records: Iterable[CellRecord]) -> None:
@@ -178,7 +185,7 @@ class _Job:
         while record.attempts < ATTEMPTS:
             with log.open("wb") as file:
                 code = processes.run(command, file, {**os.environ, **(environment or {})})
-            if code == INPUT_ENDED:
+            if code and processes.ended:
                 return record
             record = replace(read_record(out, self.cell), attempts=record.attempts + 1)
             if code == 0:
@@ -194,13 +201,13 @@ class _Processes:
     def __init__(self) -> None:
         self._lock = Lock()
         self._running: set[subprocess.Popen[bytes]] = set()
-        self._ended = False
+        self.ended = False
 
     def run(self, command: list[str], output: BinaryIO, environment: Mapping[str, str]) -> int:
-        """The exit status of `command`, which is INPUT_ENDED after `end`. Ctrl-C in the terminal does not reach it."""
+        """The exit status of `command`, not 0 where it was ended. Ctrl-C in the terminal does not reach it."""
         with self._lock:
-            if self._ended:
-                return INPUT_ENDED
+            if self.ended:
+                return 1
             process = subprocess.Popen(
                 command,
                 stdin=subprocess.PIPE,
@@ -219,7 +226,7 @@ class _Processes:
     def end(self) -> None:
         """End those that run: each ends itself once its standard input does."""
         with self._lock:
-            self._ended = True
+            self.ended = True
             for process in self._running:
                 if process.stdin is not None:
                     process.stdin.close()

@@ -13,8 +13,11 @@ from typing import Any, Literal
 from visteer.atomic import write_text
 from visteer.benchmark.spec import Cell
 from visteer.errors import VisteerError
+from visteer.steering import SteeringConfig
 
 State = Literal["waiting", "done", "failed"]
+
+_DEFAULTS = SteeringConfig().to_dict()
 
 ACCURACIES = {
     "accuracy": "right where the decoys lie",
@@ -76,14 +79,15 @@ def kept_result(
         kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         then: dict[str, object] = kept["config"]
         sound = isinstance(then, dict) and all(math.isfinite(kept[name]) for name in ACCURACIES)
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         sound = False
     if not sound:
         raise VisteerError(f"{path} is damaged; delete it, and it is measured again")
     for name, now in config.items():
-        if then.get(name) != now:
+        before = then.get(name, _DEFAULTS[name])  # a setting that was not there yet
+        if before != now:
             raise VisteerError(
-                f"{path} was measured with {name} {then.get(name)}, not {now}; delete it, or take another --out"
+                f"{path} was measured with {name} {before}, not {now}; delete it, or take another --out"
             )
     return kept
 
@@ -112,7 +116,7 @@ def read_record(out: Path, cell: Cell) -> CellRecord:
         record = CellRecord(**{**content, "cell": Cell(**content["cell"])})
     except FileNotFoundError:
         return CellRecord(cell)
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+    except (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError):
         raise VisteerError(f"{path} is damaged; delete it, and the cell is measured again") from None
     if not _is_sound(record) or record.cell != cell:
         raise VisteerError(f"{path} is damaged; delete it, and the cell is measured again")
@@ -135,4 +139,4 @@ def _is_sound(record: CellRecord) -> bool:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and math.isfinite(value)
+    return isinstance(value, (int, float)) and abs(value) < math.inf

@@ -70,7 +70,7 @@ def _facts(spec: BenchmarkSpec, records: Sequence[CellRecord]) -> dict[str, str]
         "runs": f"{len(done)} of {len(records)} done",
         "seeds": ", ".join(map(str, spec.seeds)),
         "annotated": ", ".join(f"{100 * fraction:g} %" for fraction in spec.fractions),
-        "time of all runs": _duration(sum(record.seconds for record in done)),
+        "time of all runs": duration(sum(record.seconds for record in done)),
     }
     for place, found in enumerate(machines, 1):
         of = "" if len(machines) == 1 else f" {place}"
@@ -78,8 +78,16 @@ def _facts(spec: BenchmarkSpec, records: Sequence[CellRecord]) -> dict[str, str]
     return facts
 
 
-def _duration(seconds: float) -> str:
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+def duration(seconds: float) -> str:
+    """Such as "2 h 5 min".
+
+    Example:
+        >>> duration(30), duration(7500)
+        ('1 min', '2 h 5 min')
+    """
+    minutes = max(1, round(seconds / 60))
+    hours, rest = divmod(minutes, 60)
+    return f"{hours} h {rest} min" if hours else f"{rest} min"
 
 
 def _difference_row(row: Difference) -> dict[str, object]:

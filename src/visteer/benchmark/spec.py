@@ -147,7 +147,7 @@ class BenchmarkSpec:
         What the file leaves to the data does not count.
         """
         given = self.given(cell)
-        by_data = {"target_layer"} | ({"select_by"} - set(given))
+        by_data = {"target_layer", "select_by"} - set(given)
         if given.get("irrelevant") == "auto":
             by_data.add("irrelevant")
         before = {**SteeringConfig().to_dict(), **then}
@@ -241,6 +241,8 @@ def _parse(tables: Mapping[str, object], root: Path, default_name: str) -> Bench
     for kind, names in (("data", [d.name for d in spec.data]), ("models", [m.name for m in spec.models])):
         if len(set(names)) < len(names):
             raise ValueError(f"two entries of {kind} have one name; give each its own")
+    if min(spec.fractions) <= 0:
+        raise ValueError("fractions must be above 0")
     cell_names: set[str] = set()
     for cell in spec.cells():
         if "seed" in spec.given(cell):
@@ -334,4 +336,4 @@ def _numbers(value: object, name: str, kind: type[NumberT], low: float, high: fl
             )
     if len(set(value)) < len(value):
         raise ValueError(f"{name}: a number stands there twice")
-    return tuple(kind(number) + 0 for number in value)  # -0.0 becomes 0.0
+    return tuple(kind(number) for number in value)

@@ -133,7 +133,7 @@ def to_markdown(table: ResultTable) -> str:
 
 def _md(text: str) -> str:
     """Text that Markdown shows as it is: an error may quote anything."""
-    return re.sub(r"([\\`*_\[\]<>&|])", r"\\\1", text)
+    return re.sub(r"([\\`*\[\]<>&|])", r"\\\1", text)
 
 
 def to_csv(table: ResultTable) -> str:

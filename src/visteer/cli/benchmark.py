@@ -15,7 +15,7 @@ from visteer.benchmark.decoy import EPOCHS, DecoyRun, approaches, decoy_config, 
 from visteer.benchmark.figure import write_figures
 from visteer.benchmark.grid import Engine, Standing, read_grid, run_grid
 from visteer.benchmark.records import ACCURACIES, kept_result
-from visteer.benchmark.report import render_benchmark
+from visteer.benchmark.report import duration, render_benchmark
 from visteer.benchmark.table import ResultTable, result_table, to_csv, to_html, to_latex, to_markdown
 from visteer.cli.options import JsonOption, one_of
 from visteer.cli.output import note, print_json, progress_bar, progress_bars, say
@@ -44,7 +44,9 @@ def benchmark(
     ],
     out: Annotated[
         Path | None,
-        typer.Option(help="The folder of all results; default: the file's name without its ending."),
+        typer.Option(
+            help="The folder of all results; default: the file's name without its ending. A decoy run: none."
+        ),
     ] = None,
     data_root: Annotated[
         Path | None, typer.Option(help="What relative paths in the file count from; default: its folder.")
@@ -213,17 +215,5 @@ def _tell(standing: Standing) -> None:
     """One line for each cell that ends."""
     record = standing.record
     ended = "done" if record.state == "done" else f"failed: {record.error}"
-    left = f", about {_duration(standing.seconds_left)} left" if standing.seconds_left else ""
+    left = f", about {duration(standing.seconds_left)} left" if standing.seconds_left else ""
     note(f"{standing.done} of {standing.total}: {record.cell.name} {ended}{left}")
-
-
-def _duration(seconds: float) -> str:
-    """Such as "2 h 5 min".
-
-    Example:
-        >>> _duration(30), _duration(7500)
-        ('1 min', '2 h 5 min')
-    """
-    minutes = max(1, round(seconds / 60))
-    hours, rest = divmod(minutes, 60)
-    return f"{hours} h {rest} min" if hours else f"{rest} min"

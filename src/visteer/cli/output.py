@@ -70,14 +70,19 @@ def suggest(command: str, *words: object) -> None:
 def print_table(
     title: str, header: Sequence[str], rows: Sequence[Sequence[str]], *, error: bool = False
 ) -> None:
-    """Print a table on standard output, or on standard error."""
+    """Print a table on standard output, or on standard error: as wide as the terminal.
+
+    A file or a pipe gets 110 columns, or as many as COLUMNS says if that is more.
+    """
     table = Table(title=Text(printable(title)), title_justify="left", header_style="bold")
     for name in header:
         table.add_column(Text(name), overflow="fold")
     for row in rows:
         table.add_row(*(Text(printable(cell)) for cell in row))
     stream = sys.stderr if error else sys.stdout
-    console = Console(file=stream, width=None if stream.isatty() else 110)
+    console = Console(file=stream)
+    if not stream.isatty():
+        console.width = max(110, console.width)
     console.print(table)
 
 

@@ -21,7 +21,7 @@ from visteer.steering import METHODS, SteeringConfig
 from visteer.study import Reporting, Study, TrainingData, default_selection, train_run
 
 TOO_MUCH = 20.0
-"""So many times the prediction loss is told as too much of what a method adds."""
+"""What a method adds is called too much from so many times the prediction loss on."""
 
 PLAIN_METHODS = tuple(name for name, method in METHODS.items() if method.marks == "none")
 
@@ -77,10 +77,10 @@ def run_training(
 
     def tell(row: Epoch) -> None:
         bar.print_epoch(row)
-        added = config.gamma_at(row["epoch"]) * row["attention_loss"]
-        if row["epoch"] == 1 and added > TOO_MUCH * row["prediction_loss"] and resume is None:
+        added, prediction = config.gamma * row["attention_loss"], row["prediction_loss"]
+        if row["epoch"] == 1 and resume is None and added > TOO_MUCH * prediction > 0:
             note(
-                f"gamma times the method's loss is {added / row['prediction_loss']:.0f} times the prediction loss; "
+                f"gamma times the method's loss is {added / prediction:.0f} times the prediction loss; "
                 "with a lower --gamma the prediction has more say"
             )
 

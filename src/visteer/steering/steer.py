@@ -182,14 +182,14 @@ class _Loop:
         self.usable = usable(self.method, data)
         if self.method.marks == "any" and config.empty_regions == "skip":
             self.usable = self.usable & _somewhere_to_look(data)
+            if not self.usable.any():
+                raise VisteerError(
+                    "every edit of the training images calls all cells irrelevant, which leaves nowhere to look: draw "
+                    "relevant regions (visteer edit, key B), or take --set empty_regions=suppress"
+                )
         self.usable_if_pasted = self.usable
         if "irrelevant" in self.method.marks:
             self.usable_if_pasted = usable(self.method, data, pasted=True)
-        if self.method.marks != "none" and not self.usable.any() and not self.usable_if_pasted.any():
-            raise VisteerError(
-                f"no edit of the {len(data.edited)} training images that have one takes part in {config.method}: they "
-                "leave all unknown, or nowhere to look; draw relevant regions (visteer edit, key B)"
-            )
         self.best: dict[str, Tensor] = {}
 
     def run_epoch(self, epoch: int, on_step: Callable[[int, int], None] | None) -> dict[str, float]:
