@@ -70,7 +70,8 @@ what EPG, IoU and reliance are.
 Plain training loses three tenths or more of its accuracy once the mark no longer tells the class. With the marks
 transplanted nearly all of it comes back, and the reliance on the mark falls by about nine tenths; the loss on maps
 beside it moves the maps. The published loss alone puts the maps on the lesion and leaves the prediction on the mark:
-maps that look right prove nothing. Most rows are single seeds on about 130 test images: a share above 100 % is chance."""
+maps that look right prove nothing. Most rows are single seeds on about 130 test images: a share above 100 % is
+chance."""
 PLANTED_COMMAND = """\
 ```sh
 visteer init busi --images ../shared/data/busi --layout busi --model tf_efficientnet_lite0 --weights offline \\
