@@ -94,9 +94,9 @@ In such short training a loss that moves maps costs predictions. The published l
 BUSI with all edits, and it moves the maps less, too; with a tenth of the edits three seeds show no clear movement.""",
     "busi": """\
 **Does it cost predictions with longer training?** BUSI at the size of the README's runs: pretrained EfficientNet-Lite0
-at 160 px, all of it trained, 8 epochs, maps of 10 x 10 cells at `backbone.blocks.4`. `visteer` is what `visteer steer
---gamma 20` does; BUSI has no marks to transplant, so it is the loss on maps alone. `proposed` is as in the
-benchmark `small`. The kept epoch is picked on validation images by F2 and AUC, for all alike.
+at 160 px, all of it trained, 8 epochs, maps of 10 x 10 cells at `backbone.blocks.4`. `visteer` is what visteer steer
+does by itself, with gamma 20; BUSI has no marks to transplant, so it is the loss on maps alone. `proposed` is as in
+the benchmark `small`. The kept epoch is picked on validation images by F2 and AUC, for all alike.
 
 Here neither loss costs accuracy, F2 or AUC that three seeds can tell; both put as much of the maps into the lesion, and
 the published one overlaps it more.""",
