@@ -11,13 +11,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from visteer.atomic import write_text
-from visteer.benchmark.spec import Cell
+from visteer.benchmark.spec import Cell, changed_settings
 from visteer.errors import VisteerError
-from visteer.steering import SteeringConfig
 
 State = Literal["waiting", "done", "failed"]
-
-_DEFAULTS = SteeringConfig().to_dict()
 
 ACCURACIES = {
     "accuracy": "right where the decoys lie",
@@ -83,12 +80,10 @@ def kept_result(
         sound = False
     if not sound:
         raise VisteerError(f"{path} is damaged; delete it, and it is measured again")
-    for name, now in config.items():
-        before = then.get(name, _DEFAULTS[name])  # a setting that was not there yet
-        if before != now:
-            raise VisteerError(
-                f"{path} was measured with {name} {before}, not {now}; delete it, or take another --out"
-            )
+    for name, (before, now) in changed_settings(then, config).items():
+        raise VisteerError(
+            f"{path} was measured with {name} {before}, not {now}; delete it, or take another --out"
+        )
     return kept
 
 

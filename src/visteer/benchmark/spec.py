@@ -150,13 +150,8 @@ class BenchmarkSpec:
         by_data = {"target_layer", "select_by"} - set(given)
         if given.get("irrelevant") == "auto":
             by_data.add("irrelevant")
-        before = {**SteeringConfig().to_dict(), **then}
         now = self.config(cell).to_dict()
-        return {
-            name: (before[name], now[name])
-            for name in now
-            if before[name] != now[name] and name not in by_data
-        }
+        return changed_settings(then, {name: now[name] for name in now if name not in by_data})
 
     def given(self, cell: Cell) -> dict[str, object]:
         """What the file says of the settings of a cell."""
@@ -195,6 +190,19 @@ class BenchmarkSpec:
         """A cell of `approach` for each data set and model."""
         for data, model in itertools.product(self.data, self.models):
             yield Cell(data.name, model.name, approach, max(self.fractions), self.seeds[0])
+
+
+def changed_settings(
+    then: Mapping[str, object], now: Mapping[str, object]
+) -> dict[str, tuple[object, object]]:
+    """The settings `now` that are other than `then`: name to (then, now). One that was not there yet had its default.
+
+    Example:
+        >>> changed_settings({"gamma": 5.0}, {"gamma": 10.0, "seed": 0})
+        {'gamma': (5.0, 10.0)}
+    """
+    before = {**SteeringConfig().to_dict(), **then}
+    return {name: (before[name], value) for name, value in now.items() if before[name] != value}
 
 
 def read_spec(path: Path, data_root: Path | None = None) -> BenchmarkSpec:
