@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,9 @@ import pytest
 
 from tests.cli.command_line import call
 from tests.cli.conftest import init_options
-from visteer.steering import SteeringConfig, SteeringDataset
+from visteer.steering import SteeringConfig, SteeringDataset, SteeringRun
 from visteer.study import Study, runs_to_report
+from visteer.study.reporting import _commands, training_command
 
 STEPS = (
     "init",
@@ -120,6 +122,44 @@ def test_report_is_one_offline_file(flow):
     page = (flow.study / "report.html").read_text(encoding="utf-8")
     assert "steered-2" in page
     assert not re.search(r"""(src|href)\s*=\s*["']?(https?:)?//""", page)
+
+
+def test_the_report_tells_how_to_train_its_runs(flow):
+    commands = _commands(Study(flow.study), ["plain-1", "steered-2"], "test")
+    assert commands[:2] == (
+        "visteer train study --method none --epochs 1 --seed 0 --set select_by=f2+auc",
+        "visteer steer study --method attention-mse --gamma 5.0 --irrelevant transplant --epochs 2 --seed 0 "
+        "--set select_by=f2+auc+epg+iou",
+    )
+    page = Path(flow.calls["report"].json["report"]).read_text(encoding="utf-8")
+    assert all(command in page for command in commands)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        SteeringConfig(method="abn", seed=3),
+        SteeringConfig(method="none", irrelevant="replace", freeze=("a", "b.c"), patience=2),
+        SteeringConfig.preset("paper"),
+        SteeringConfig.preset("gentle"),
+        SteeringConfig(method="l1", gamma=0.1, learning_rate=1 / 3, channels_last=True, augment="none"),
+    ],
+    ids=["abn", "replace", "paper", "gentle", "l1"],
+)
+def test_a_runs_command_says_all_of_its_settings(study, monkeypatch, config):
+    taken = []
+
+    def note(_study, given, **_options):
+        taken.append(given)
+        return "steered-9", SteeringRun(given, (), 0, math.nan, None)
+
+    monkeypatch.setattr("visteer.cli.train.train_run", note)
+    monkeypatch.setattr("visteer.study.reporting.run_config", lambda *_: config)
+    monkeypatch.chdir(study.parent)
+    words = shlex.split(training_command(Study(study), "steered-2"))
+    assert words[0] == "visteer"
+    assert call(*words[1:]).code == 0
+    assert taken == [config]
 
 
 def test_edits_come_back_unchanged_and_write_no_new_revision(flow):

@@ -142,6 +142,19 @@ def test_tensors_that_hold_no_plain_numbers_are_refused(make: Callable[[Tensor],
     assert torch.equal(module.weight, before)
 
 
+def test_weights_that_are_no_numbers_are_refused_and_infinite_masks_are_not() -> None:
+    module = nn.Linear(2, 1)
+    before = module.weight.clone()
+    tensors = {"weight": torch.tensor([[0.0, torch.nan]]), "bias": torch.ones(1)}
+    with pytest.raises(VisteerError, match=r"w\.pt does not fit Linear: with NaN: weight$"):
+        load_tensors(module, tensors, "w.pt")
+    assert torch.equal(module.weight, before)
+    module.register_buffer("mask", torch.zeros(1))
+    load_tensors(
+        module, {"weight": before, "bias": torch.ones(1), "mask": torch.tensor([-torch.inf])}, "w.pt"
+    )
+
+
 def test_long_lists_of_names_are_cut_with_their_number() -> None:
     with pytest.raises(VisteerError, match=r"unknown: k0, k1, k2, k3 and 6 more$"):
         load_tensors(nn.ReLU(), {f"k{i}": torch.zeros(1) for i in range(10)}, "file.pt")

@@ -278,6 +278,21 @@ def test_resuming_on_other_data_is_refused(tmp_path):
         steer(small_model(), small_data(count=32), small_config(), folder=tmp_path / "run", resume=True)
 
 
+def test_a_run_in_training_is_not_resumed_by_another_process(tmp_path):
+    """Two of them would mix their epochs. The lock ends with the process, also a killed one."""
+    process = start_worker(tmp_path / "run", epochs=400)
+    wait_for_epochs(tmp_path / "run", 1)
+    for resume in (False, True):
+        with pytest.raises(VisteerError, match=f"another process trains {tmp_path / 'run'}; wait for it"):
+            steer(small_model(), small_data(), small_config(), folder=tmp_path / "run", resume=resume)
+    assert process.poll() is None
+    kill(process)
+    history = RunFolder(tmp_path / "run").history()
+    with pytest.raises(VisteerError, match="holds a run already"):
+        steer(small_model(), small_data(), small_config(), folder=tmp_path / "run")
+    assert RunFolder(tmp_path / "run").history() == history
+
+
 def test_a_killed_run_resumes_to_the_same_weights(tmp_path):
     """Killed for real, at whatever point it is, and resumed twice: the same as never interrupted."""
     whole, killed = tmp_path / "whole", tmp_path / "killed"

@@ -9,7 +9,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
@@ -19,13 +19,13 @@ from types import ModuleType
 from typing import Any, BinaryIO, Literal
 
 import torch
-from filelock import FileLock, Timeout
 
 from visteer.atomic import write_text
 from visteer.benchmark.cell import has_run, prepare_studies, study_folder
 from visteer.benchmark.records import CellRecord, read_record, record_path, write_record
 from visteer.benchmark.spec import BenchmarkSpec, Cell, read_spec
 from visteer.errors import VisteerError
+from visteer.lock import held
 from visteer.study import Study, run_ratings
 from visteer.study.setup import Progress
 
@@ -74,7 +74,7 @@ def run_grid(
         _ray()
     root = (data_root or spec_path.parent).resolve()
     out.mkdir(parents=True, exist_ok=True)
-    with _alone(out):
+    with held(out, f"another call is at work on {out}; wait for it, or take another --out"):
         cells = list(spec.cells())
         records = {cell: read_record(out, cell) for cell in cells}
         _refuse_other_settings(spec, out, records.values())
@@ -92,26 +92,6 @@ def run_grid(
                     told = sum(r.state != "waiting" for r in records.values())
                     on_cell(Standing(record, told, len(cells), _seconds_left(records.values(), workers)))
     return tuple(records.values())
-
-
-@contextmanager
-def _alone(out: Path) -> Iterator[None]:
-    """Hold `out` for this call: two at once would train every cell twice.
-
-    Raises:
-        VisteerError: another call is at work there.
-    """
-    lock = FileLock(out / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise VisteerError(f"another call is at work on {out}; wait for it, or take another --out") from None
-    except NotImplementedError:
-        raise VisteerError(f"{out}: its file system has no locks; take another --out") from None
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _refuse_other_settings(spec: BenchmarkSpec, out: Path, records: Iterable[CellRecord]) -> None:

@@ -105,7 +105,7 @@ def load_tensors(
 
     Raises:
         VisteerError: names are missing or unknown, shapes differ, integers stand for floats, or a tensor is
-            sparse, quantised or without values; the line lists them after `source`.
+            sparse, quantised, without values or has NaN in it; the line lists them after `source`.
     """
     expected = module.state_dict()
     optional = {*optional, *(name for name in expected if name.rpartition(".")[2] == "num_batches_tracked")}
@@ -128,6 +128,12 @@ def load_tensors(
             if tensor.is_meta or tensor.is_quantized or tensor.layout != torch.strided
         ],
     }
+    if not any(faults.values()):
+        faults["with NaN"] = [
+            name
+            for name, tensor in tensors.items()
+            if tensor.is_floating_point() and tensor.float().isnan().any()
+        ]
     if any(faults.values()):
         parts = [f"{what}: {_some(names)}" for what, names in faults.items() if names]
         raise VisteerError(f"{source} does not fit {type(module).__name__}: {'; '.join(parts)}")

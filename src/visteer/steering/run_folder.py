@@ -4,13 +4,15 @@ run.json            settings, versions, digests, seed; written first, "state" sa
 state.pt            everything to go on from the last finished epoch; gone when the run is finished
 metrics.jsonl       one line a finished epoch
 best.safetensors    the weights of the best epoch so far; becomes model.safetensors at the end
+.lock               held by the process that trains the run
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +21,7 @@ from torch import nn
 from visteer.atomic import write_text
 from visteer.checkpoint import load_checkpoint, load_training_state, save_checkpoint, save_training_state
 from visteer.errors import VisteerError
+from visteer.lock import held
 from visteer.models import Classifier
 from visteer.steering.dataset import SteeringDataset
 
@@ -39,15 +42,25 @@ class RunFolder:
         """Whether the run came to its end."""
         return self.model_path.exists()
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the folder, made if need be, while the run is trained: two processes would mix their epochs.
+
+        Raises:
+            VisteerError: another process trains this run.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with held(self.folder, f"another process trains {self.folder}; wait for it, or stop it first"):
+            yield
+
     def start(self, description: Mapping[str, object]) -> None:
-        """Make the folder and write run.json.
+        """Write run.json into the folder.
 
         Raises:
             VisteerError: the folder holds a run already.
         """
         if (self.folder / "run.json").exists():
             raise VisteerError(f"{self.folder} holds a run already; resume it or choose another name")
-        self.folder.mkdir(parents=True, exist_ok=True)
         self._write_description({**description, "state": "started"})
 
     def describe(self) -> dict[str, object]:

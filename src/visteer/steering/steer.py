@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -89,9 +89,9 @@ def steer(
         on_step: called with (steps done, steps in all). on_epoch: called with the row of each finished epoch.
 
     Raises:
-        VisteerError: the loss is no number any more, the folder holds another run, no edit has the marks that the
-            method needs, the network does not suit it, or another process failed to validate, to write or to read
-            the kept weights.
+        VisteerError: the loss is no number any more, the folder holds another run or one that another process
+            trains, no edit has the marks that the method needs, the network does not suit it, or another process
+            failed to validate, to write or to read the kept weights.
         ValueError: `config.select_by` names no validation figure, `data` is empty.
 
     Source: Elbeialy et al. 2023, stage three; those of `METHODS`; the transplanting of marks is this project's own.
@@ -112,8 +112,10 @@ def steer(
     run_folder = RunFolder(folder) if folder is not None else None
     history: list[Epoch] = []
     best_epoch, best_score = 0, math.nan
-    with _flags_restored(model):
+    with _flags_restored(model), ExitStack() as stack:
         loop = _Loop(model, data, config, accelerator)
+        if run_folder is not None:
+            _agreed(accelerator, lambda: stack.enter_context(run_folder.held()))
         if run_folder is not None and resume:
             state = _stored_state(run_folder, data)
             if state is not None:

@@ -22,7 +22,7 @@ from visteer.report import (
     before_after_picture,
     render_report,
 )
-from visteer.steering import SteeringDataset
+from visteer.steering import SteeringConfig, SteeringDataset
 from visteer.study.stages import (
     ExplainedSplit,
     check_same_layer,
@@ -255,8 +255,34 @@ def _facts(study: Study, data: SteeringDataset, split: Split) -> dict[str, str]:
 
 
 def _commands(study: Study, runs: Sequence[str], split: Split) -> tuple[str, ...]:
-    """The commands that measure these runs again."""
+    """The commands that train these runs and measure them."""
     name = shlex.quote(study.folder.resolve().name)
+    train = [training_command(study, run) for run in runs]
     evaluate = [f"visteer evaluate {name} --run {run} --split {split}" for run in runs]
     compare_line = [f"visteer compare {name} {runs[0]} {runs[-1]} --split {split}"] if len(runs) > 1 else []
-    return (*evaluate, *compare_line, f"visteer report {name} {' '.join(runs)} --split {split}")
+    return (*train, *evaluate, *compare_line, f"visteer report {name} {' '.join(runs)} --split {split}")
+
+
+def training_command(study: Study, run: str) -> str:
+    """The command that trains a run with the settings of `run`, on the edits as they are now."""
+    config, command = run_config(study, run), "train"
+    start_from = study.run_folder(run).describe().get("start_from")
+    words = ["--method", config.method]
+    if is_steered(config):
+        command = "steer"
+        words += ["--gamma", f"{config.gamma!r}", "--irrelevant", config.irrelevant]
+        if start_from is not None:
+            words += ["--from", str(start_from)]
+    words += ["--epochs", str(config.epochs), "--seed", str(config.seed)]
+    usual = {**SteeringConfig().to_dict(), "select_by": None, "target_layer": study.settings.layer}
+    for setting, value in config.to_dict().items():
+        if f"--{setting}" not in words and value != usual[setting]:
+            words += ["--set", f"{setting}={_setting_text(value)}"]
+    return shlex.join(["visteer", command, study.folder.resolve().name, *words])
+
+
+def _setting_text(value: object) -> str:
+    """A setting's value as `--set NAME=VALUE` takes it."""
+    if value is None or isinstance(value, bool):
+        return str(value).lower()
+    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
