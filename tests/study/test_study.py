@@ -16,6 +16,7 @@ from visteer.data.sample import Catalogue, Sample
 from visteer.edits.map_edit import MapEdit
 from visteer.edits.store import EditStore
 from visteer.errors import VisteerError
+from visteer.lock import held
 from visteer.steering import RunFolder, SteeringDataset
 from visteer.steering.run_folder import digest_data
 from visteer.study import BadFiles, Study, StudySettings, make_study
@@ -71,6 +72,16 @@ def test_ids_and_classes_with_commas_quotes_and_newlines(tmp_path):
     assert {s.id: s.split for s in opened.samples} == splits
     assert opened.groups("val").tolist() == [10, 40, 70]
     assert opened.dataset("val").ids == opened.ids("val") == (HOSTILE[1], HOSTILE[4], HOSTILE[7])
+
+
+def test_a_study_is_made_by_one_process_at_a_time(settings, tmp_path):
+    folder = tmp_path / "s"
+    folder.mkdir()
+    with held(folder, ""), pytest.raises(VisteerError, match="another process makes a study in"):
+        make_study(folder, settings)
+    make_study(folder, settings)
+    with pytest.raises(VisteerError, match="holds a study already"):
+        make_study(folder, settings)
 
 
 def test_the_data_of_a_split_is_in_the_order_of_its_ids(study, pictures):

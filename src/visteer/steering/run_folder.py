@@ -54,13 +54,14 @@ class RunFolder:
             yield
 
     def start(self, description: Mapping[str, object]) -> None:
-        """Write run.json into the folder.
+        """Make the folder and write run.json.
 
         Raises:
             VisteerError: the folder holds a run already.
         """
         if (self.folder / "run.json").exists():
             raise VisteerError(f"{self.folder} holds a run already; resume it or choose another name")
+        self.folder.mkdir(parents=True, exist_ok=True)
         self._write_description({**description, "state": "started"})
 
     def describe(self) -> dict[str, object]:

@@ -33,6 +33,7 @@ from visteer.edits.consensus import SOURCE as CONSENSUS
 from visteer.edits.map_edit import MapEdit
 from visteer.edits.store import EditStore
 from visteer.errors import VisteerError
+from visteer.lock import held
 from visteer.models import Classifier, build_classifier
 from visteer.steering import RunFolder, SteeringDataset
 from visteer.steering.config import MAX_SEED
@@ -104,21 +105,23 @@ class Study:
         """Write a new study from a checked catalogue: its list of images, their decoded cache, its database.
 
         Raises:
-            VisteerError: `folder` holds a study already or cannot be written, or the disk is too small.
+            VisteerError: `folder` holds a study already, another process makes one there, it cannot be written, or
+                the disk is too small.
         """
-        if (folder / "visteer.toml").exists():
-            raise VisteerError(f"{folder} holds a study already; choose another folder or delete it")
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise VisteerError(f"cannot make the study folder {folder}: {error.strerror}") from None
-        _check_space(folder, len(catalogue.samples), settings.image_size)
-        with EditStore(_database_url(folder, settings.database)):
-            pass
-        samples = [StudySample(s.id, s.label, splits[s.id], groups[s.id]) for s in catalogue.samples]
-        write_text(folder / "samples.csv", _samples_csv(samples, catalogue.classes))
-        ImageCache.build(catalogue.samples, folder / "cache", settings.image_size, progress)
-        write_text(folder / "visteer.toml", _settings_toml(settings))
+        with held(folder, f"another process makes a study in {folder}; wait for it, or choose another folder"):
+            if (folder / "visteer.toml").exists():
+                raise VisteerError(f"{folder} holds a study already; choose another folder or delete it")
+            _check_space(folder, len(catalogue.samples), settings.image_size)
+            with EditStore(_database_url(folder, settings.database)):
+                pass
+            samples = [StudySample(s.id, s.label, splits[s.id], groups[s.id]) for s in catalogue.samples]
+            write_text(folder / "samples.csv", _samples_csv(samples, catalogue.classes))
+            ImageCache.build(catalogue.samples, folder / "cache", settings.image_size, progress)
+            write_text(folder / "visteer.toml", _settings_toml(settings))
         return cls(folder)
 
     def catalogue(self) -> Catalogue:
