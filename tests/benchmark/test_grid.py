@@ -25,6 +25,7 @@ from visteer.benchmark.spec import Cell, read_spec
 from visteer.edits.map_edit import MapEdit
 from visteer.edits.rating import Rating
 from visteer.errors import VisteerError
+from visteer.lock import held
 from visteer.steering import SteeringDataset
 from visteer.study import Study
 
@@ -78,7 +79,7 @@ def test_figures_of_other_settings_are_not_called_those_of_the_file(spec_path: P
 
 
 def test_two_calls_at_once_are_one_too_many(spec_path: Path, tmp_path: Path):
-    with grid_module._alone(tmp_path), pytest.raises(VisteerError, match="another call is at work"):
+    with held(tmp_path, ""), pytest.raises(VisteerError, match="another call is at work"):
         run_grid(spec_path, tmp_path)
 
 
