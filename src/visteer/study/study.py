@@ -112,7 +112,9 @@ class Study:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise VisteerError(f"cannot make the study folder {folder}: {error.strerror}") from None
-        with held(folder, f"another process makes a study in {folder}; wait for it, or choose another folder"):
+        with held(
+            folder, f"another process makes a study in {folder}; wait for it, or choose another folder"
+        ):
             if (folder / "visteer.toml").exists():
                 raise VisteerError(f"{folder} holds a study already; choose another folder or delete it")
             _check_space(folder, len(catalogue.samples), settings.image_size)
