@@ -194,7 +194,10 @@ def _run_report(study: Study, run: str, result: EvaluationResult) -> RunReport:
     """One run with its settings and its course."""
     config = run_config(study, run)
     method = "prediction loss alone"
-    if config.method != "none":
+    settings = {name: str(getattr(config, name)) for name in _SETTINGS_SHOWN}
+    if config.method == "none":
+        settings["gamma"] = "-"
+    else:
         method = f"prediction loss + {config.gamma:g} x {config.method}"
     if config.irrelevant != "none":
         method += f", irrelevant regions: {config.irrelevant}"
@@ -204,7 +207,7 @@ def _run_report(study: Study, run: str, result: EvaluationResult) -> RunReport:
         method=method,
         result=result,
         history=study.run_folder(run).history(),
-        settings={name: str(getattr(config, name)) for name in _SETTINGS_SHOWN},
+        settings=settings,
     )
 
 
