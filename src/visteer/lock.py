@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,15 +11,18 @@ from filelock import FileLock, Timeout
 
 from visteer.errors import VisteerError
 
+_NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP)
+
 
 @contextmanager
 def held(folder: Path, busy: str) -> Iterator[None]:
-    """Hold `folder` until the end of the block, or of this process, however that ends.
+    """Hold `folder`, made if need be, until the end of the block, or of this process, however that ends.
 
     Where the file system has no locks, nothing is held.
 
     Raises:
-        VisteerError: another process, or another block of this one, holds it; the line is `busy`.
+        VisteerError: another process, or another block of this one, holds it (the line is `busy`), or it cannot be
+            written.
 
     Example:
         >>> import tempfile
@@ -27,12 +31,15 @@ def held(folder: Path, busy: str) -> Iterator[None]:
     """
     lock = FileLock(folder / ".lock")
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)
     except Timeout:
         raise VisteerError(busy) from None
-    except NotImplementedError:
-        yield
-        return
+    except NotImplementedError:  # older versions of filelock, where there is no flock
+        pass
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise VisteerError(f"{folder} cannot be held: {error.filename}: {error.strerror}") from None
     try:
         yield
     finally:

@@ -15,7 +15,7 @@ from tests.cli.command_line import call
 from tests.cli.conftest import init_options
 from visteer.steering import SteeringConfig, SteeringDataset, SteeringRun
 from visteer.study import Study, runs_to_report
-from visteer.study.reporting import _commands, training_command
+from visteer.study.reporting import training_commands
 
 STEPS = (
     "init",
@@ -125,14 +125,30 @@ def test_report_is_one_offline_file(flow):
 
 
 def test_the_report_tells_how_to_train_its_runs(flow):
-    commands = _commands(Study(flow.study), ["plain-1", "steered-2"], "test")
-    assert commands[:2] == (
+    commands = training_commands(Study(flow.study), ["plain-1", "steered-2"])
+    assert commands == (
         "visteer train study --method none --epochs 1 --seed 0 --set select_by=f2+auc",
-        "visteer steer study --method attention-mse --gamma 5.0 --irrelevant transplant --epochs 2 --seed 0 "
+        "visteer steer study --method attention-mse --epochs 2 --seed 0 --gamma 5.0 --irrelevant transplant "
         "--set select_by=f2+auc+epg+iou",
     )
-    page = Path(flow.calls["report"].json["report"]).read_text(encoding="utf-8")
+    page = (flow.study / "report.html").read_text(encoding="utf-8")
     assert all(command in page for command in commands)
+    assert "visteer compare study plain-1 steered-2 --split test" in page
+
+
+def test_the_run_that_another_started_from_is_trained_before_it(study):
+    change_description(study, "steered-2", start_from="plain-1")
+    plain, steered = training_commands(Study(study), ["steered-2"])
+    assert "--method none" in plain
+    assert "--from plain-1" in steered
+    assert training_commands(Study(study), ["steered-2", "plain-1"]) == (plain, steered)
+    change_description(study, "steered-2", cell="a--b")
+    assert training_commands(Study(study), ["steered-2", "plain-1"]) == (plain,)
+
+
+def change_description(study: Path, run: str, **facts: str) -> None:
+    path = study / "runs" / run / "run.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **facts}))
 
 
 @pytest.mark.parametrize(
@@ -155,8 +171,10 @@ def test_a_runs_command_says_all_of_its_settings(study, monkeypatch, config):
 
     monkeypatch.setattr("visteer.cli.train.train_run", note)
     monkeypatch.setattr("visteer.study.reporting.run_config", lambda *_: config)
+    study = study.rename(study.parent / "-my 'study'")
     monkeypatch.chdir(study.parent)
-    words = shlex.split(training_command(Study(study), "steered-2"))
+    (command,) = training_commands(Study(study), ["steered-2"])
+    words = shlex.split(command)
     assert words[0] == "visteer"
     assert call(*words[1:]).code == 0
     assert taken == [config]

@@ -187,8 +187,9 @@ def make_content(gallery_rows: int = 0) -> ReportContent:
         comparison=make_comparison(plain, steered),
         gallery=tuple(make_gallery_row(seed, edited=seed != 4) for seed in range(gallery_rows)),
         notes=("One seed. Repeat with others before you rely on it.",),
-        commands=(
+        training=(
             "visteer train busi-tags --epochs 12",
             "visteer steer busi-tags --gamma 10 --irrelevant transplant",
         ),
+        measuring=("visteer report busi-tags plain-1 steered-2 --split test",),
     )

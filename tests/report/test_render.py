@@ -113,7 +113,9 @@ def hostile_content() -> ReportContent:
         for name in HOSTILE
     )
     comparison = (*base.comparison, dataclasses.replace(base.comparison[0], figure=bad, test=bad))
-    return ReportContent(bad, runs, {bad: bad}, comparison, gallery, notes=(bad,), commands=(bad,))
+    return ReportContent(
+        bad, runs, {bad: bad}, comparison, gallery, notes=(bad,), training=(bad,), measuring=(bad,)
+    )
 
 
 def test_the_same_content_gives_the_same_page(text):
@@ -162,6 +164,7 @@ def test_sections_notes_commands_and_settings_are_there(page):
     for part in ("In short", "What the predictions rely on", "Where it looks", "Class by class", "Training"):
         assert part in page.text
     assert "visteer steer busi-tags --gamma 10 --irrelevant transplant" in page.text
+    assert "visteer report busi-tags plain-1 steered-2 --split test" in page.text
     assert "One seed. Repeat with others before you rely on it." in page.text
     assert "tf_efficientnet_lite0" in page.text
     # One plot a quantity, and the IoU sweep.

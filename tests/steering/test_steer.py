@@ -278,6 +278,27 @@ def test_resuming_on_other_data_is_refused(tmp_path):
         steer(small_model(), small_data(count=32), small_config(), folder=tmp_path / "run", resume=True)
 
 
+def test_there_must_be_a_run_to_resume(tmp_path):
+    with pytest.raises(VisteerError, match="is not a run"):
+        steer(small_model(), small_data(), small_config(), folder=tmp_path / "run", resume=True)
+    assert not (tmp_path / "run").exists()
+
+
+def test_weights_that_are_no_numbers_end_the_run_at_once(tmp_path):
+    """A loss can still be one when the last step spoils the weights."""
+    model = small_model()
+    parameter = next(model.parameters())
+    with pytest.raises(VisteerError, match="no number any more in epoch 1; lower the learning rate"):
+        steer(
+            model,
+            small_data(),
+            small_config(epochs=1),
+            folder=tmp_path / "run",
+            on_step=lambda done, total: parameter.data.fill_(math.nan) if done == total else None,
+        )
+    assert not list((tmp_path / "run").glob("*.safetensors"))
+
+
 def test_a_run_in_training_is_not_resumed_by_another_process(tmp_path):
     """Two of them would mix their epochs. The lock ends with the process, also a killed one."""
     process = start_worker(tmp_path / "run", epochs=400)

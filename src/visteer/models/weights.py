@@ -128,15 +128,12 @@ def load_tensors(
             if tensor.is_meta or tensor.is_quantized or tensor.layout != torch.strided
         ],
     }
-    if not any(faults.values()):
-        faults["with NaN"] = [
-            name
-            for name, tensor in tensors.items()
-            if tensor.is_floating_point() and tensor.float().isnan().any()
-        ]
     if any(faults.values()):
         parts = [f"{what}: {_some(names)}" for what, names in faults.items() if names]
         raise VisteerError(f"{source} does not fit {type(module).__name__}: {'; '.join(parts)}")
+    # Only NaN: a buffer that masks may well be infinite.
+    if broken := [n for n, t in tensors.items() if t.is_floating_point() and t.float().isnan().any()]:
+        raise VisteerError(f"{source} has values that are no numbers (NaN) in {_some(broken)}")
     module.load_state_dict(tensors, strict=False, assign=keep_dtypes)
 
 

@@ -70,7 +70,8 @@ class ReportContent:
     """Everything in a report. Two runs read as before and after.
 
     With more than two runs, `comparison` is about the last against the first. `facts` say which study, split
-    and versions the report is about, `notes` are remarks a line each, `commands` repeat the work.
+    and versions the report is about, `notes` are remarks a line each, the commands in `training` train runs like
+    these, and those in `measuring` measure these again.
     `gallery_score` names the figure of `GalleryRow.scores`: the rows are shown worst first by the last run's.
 
     Raises:
@@ -84,7 +85,8 @@ class ReportContent:
     gallery: tuple[GalleryRow, ...] = ()
     gallery_score: str = "iou"
     notes: tuple[str, ...] = ()
-    commands: tuple[str, ...] = ()
+    training: tuple[str, ...] = ()
+    measuring: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.runs:

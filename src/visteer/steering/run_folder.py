@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -42,16 +42,13 @@ class RunFolder:
         """Whether the run came to its end."""
         return self.model_path.exists()
 
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        """Hold the folder, made if need be, while the run is trained: two processes would mix their epochs.
+    def held(self) -> AbstractContextManager[None]:
+        """Hold the folder while the run is trained: two processes would mix their epochs.
 
         Raises:
-            VisteerError: another process trains this run.
+            VisteerError: another process trains this run, or the folder cannot be written.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with held(self.folder, f"another process trains {self.folder}; wait for it, or stop it first"):
-            yield
+        return held(self.folder, f"another process trains {self.folder}; wait for it, or stop it first")
 
     def start(self, description: Mapping[str, object]) -> None:
         """Make the folder and write run.json.

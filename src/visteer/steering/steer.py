@@ -115,6 +115,8 @@ def steer(
     with _flags_restored(model), ExitStack() as stack:
         loop = _Loop(model, data, config, accelerator)
         if run_folder is not None:
+            if resume:
+                run_folder.describe()  # there must be a run before its folder is made
             _agreed(accelerator, lambda: stack.enter_context(run_folder.held()))
         if run_folder is not None and resume:
             state = _stored_state(run_folder, data)
@@ -215,7 +217,8 @@ class _Loop:
                 if on_step is not None and self.accelerator.is_main_process:
                     on_step(epoch * len(batches) + step + 1, config.epochs * len(batches))
         sums = self.accelerator.reduce(sums.float().to(self.accelerator.device)).cpu().double()
-        if not torch.isfinite(sums).all():
+        trained = (p.detach() for p in self.bare_model.parameters() if p.requires_grad)
+        if not (torch.isfinite(sums).all() and all(torch.isfinite(p).all() for p in trained)):
             raise VisteerError(
                 f"the loss is no number any more in epoch {epoch + 1}; lower the learning rate "
                 f"({config.learning_rate:g}) or gamma ({config.gamma:g})"

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
@@ -22,7 +23,7 @@ from visteer.report import (
     before_after_picture,
     render_report,
 )
-from visteer.steering import SteeringConfig, SteeringDataset
+from visteer.steering import METHODS, SteeringConfig, SteeringDataset
 from visteer.study.stages import (
     ExplainedSplit,
     check_same_layer,
@@ -104,7 +105,8 @@ def write_report(
         gallery=gallery_rows(data, results, explained),
         gallery_score=WORST_FIRST,
         notes=_rating_notes(ratings),
-        commands=_commands(study, runs, split),
+        training=training_commands(study, runs),
+        measuring=_measuring_commands(study, runs, split),
     )
     try:
         write_text(path, render_report(content))
@@ -193,10 +195,12 @@ def _gallery_row(
 def _run_report(study: Study, run: str, result: EvaluationResult) -> RunReport:
     """One run with its settings and its course."""
     config = run_config(study, run)
-    method = "prediction loss alone"
     settings = {name: str(getattr(config, name)) for name in _SETTINGS_SHOWN}
-    if config.method == "none":
+    if METHODS[config.method].loss is None:
         settings["gamma"] = "-"
+        method = (
+            "prediction loss alone" if config.method == "none" else f"prediction losses of {config.method}"
+        )
     else:
         method = f"prediction loss + {config.gamma:g} x {config.method}"
     if config.irrelevant != "none":
@@ -257,35 +261,64 @@ def _facts(study: Study, data: SteeringDataset, split: Split) -> dict[str, str]:
     }
 
 
-def _commands(study: Study, runs: Sequence[str], split: Split) -> tuple[str, ...]:
-    """The commands that train these runs and measure them."""
-    name = shlex.quote(study.folder.resolve().name)
-    train = [training_command(study, run) for run in runs]
-    evaluate = [f"visteer evaluate {name} --run {run} --split {split}" for run in runs]
-    compare_line = [f"visteer compare {name} {runs[0]} {runs[-1]} --split {split}"] if len(runs) > 1 else []
-    return (*train, *evaluate, *compare_line, f"visteer report {name} {' '.join(runs)} --split {split}")
+def _measuring_commands(study: Study, runs: Sequence[str], split: Split) -> tuple[str, ...]:
+    """The commands that measure these runs."""
+    words = [["evaluate", _name(study), "--run", run, "--split", split] for run in runs]
+    if len(runs) > 1:
+        words += [["compare", _name(study), runs[0], runs[-1], "--split", split]]
+    words += [["report", _name(study), *runs, "--split", split]]
+    return tuple(shlex.join(["visteer", *line]) for line in words)
 
 
-def training_command(study: Study, run: str) -> str:
-    """The command that trains a run with the settings of `run`, on the edits as they are now."""
-    config, command = run_config(study, run), "train"
-    start_from = study.run_folder(run).describe().get("start_from")
-    words = ["--method", config.method]
+def training_commands(study: Study, runs: Sequence[str]) -> tuple[str, ...]:
+    """The commands that train runs with the settings of `runs`, each after the run that it starts from.
+
+    The cells of a benchmark are left out: they may have only a part of the edits.
+
+    Raises:
+        VisteerError: no such run.
+    """
+    needed: dict[str, str] = {}
+    for run in runs:
+        line = []
+        later: str | None = run
+        while later is not None and later not in needed and "cell" not in study.run_folder(later).describe():
+            line.append(later)
+            later = _started_from(study, later)
+        needed.update({later: _training_command(study, later) for later in reversed(line)})
+    return tuple(needed.values())
+
+
+def _training_command(study: Study, run: str) -> str:
+    """The command that trains a run with the settings of `run`."""
+    config, start_from = run_config(study, run), _started_from(study, run)
+    named: dict[str, object] = {"method": config.method, "epochs": config.epochs, "seed": config.seed}
     if is_steered(config):
-        command = "steer"
-        words += ["--gamma", f"{config.gamma!r}", "--irrelevant", config.irrelevant]
-        if start_from is not None:
-            words += ["--from", str(start_from)]
-    words += ["--epochs", str(config.epochs), "--seed", str(config.seed)]
-    usual = {**SteeringConfig().to_dict(), "select_by": None, "target_layer": study.settings.layer}
+        named |= {"gamma": config.gamma, "irrelevant": config.irrelevant}
+        named |= {} if start_from is None else {"from": start_from}
+    usual = {**SteeringConfig().to_dict(), "select_by": None, "target_layer": study.settings.layer, **named}
+    words = ["visteer", "steer" if is_steered(config) else "train", _name(study)]
+    for option, value in named.items():
+        words += [f"--{option}", str(value)]
     for setting, value in config.to_dict().items():
-        if f"--{setting}" not in words and value != usual[setting]:
+        if value != usual[setting]:
             words += ["--set", f"{setting}={_setting_text(value)}"]
-    return shlex.join(["visteer", command, study.folder.resolve().name, *words])
+    return shlex.join(words)
+
+
+def _started_from(study: Study, run: str) -> str | None:
+    """The run whose weights `run` started from, if any."""
+    return cast("str | None", study.run_folder(run).describe().get("start_from"))
+
+
+def _name(study: Study) -> str:
+    """The study as a command in the folder that holds it takes it: no option, whatever it is called."""
+    name = study.folder.resolve().name
+    return f"./{name}" if name.startswith("-") else name
 
 
 def _setting_text(value: object) -> str:
     """A setting's value as `--set NAME=VALUE` takes it."""
     if value is None or isinstance(value, bool):
         return str(value).lower()
-    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
