@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
 from tests.oracles.attention_losses import min_max, paper_attention_mse
 from visteer.attribution import normalize_maps
-from visteer.steering import attention_mse_loss
+from visteer.steering import attention_mse_loss, confidence_above_chance
 
 
 @pytest.fixture
@@ -116,3 +118,16 @@ def test_shapes_that_do_not_fit_are_refused(maps_shape, targets_shape):
 def test_a_share_outside_its_range_is_refused(maps, regions):
     with pytest.raises(ValueError, match="region_share"):
         attention_mse_loss(maps, regions, region_share=1.5)
+
+
+def test_confidence_is_measured_from_chance_to_certainty():
+    """Against the formula by hand: 0 at 1/C and below, 1 at 1, straight between."""
+    probabilities = torch.tensor(
+        [[1 / 3, 1 / 3, 1 / 3], [0.5, 0.25, 0.25], [0.2, 0.7, 0.1], [0.0, 1.0, 0.0]], dtype=torch.float64
+    )
+    logits = (probabilities + 1e-30).log().requires_grad_()
+    found = confidence_above_chance(logits, torch.tensor([0, 0, 0, 1]))
+    assert found.tolist() == pytest.approx([0.0, 0.25, 0.0, 1.0])
+    assert not found.requires_grad
+    two = torch.tensor([[0.0, math.log(3.0)]], dtype=torch.float64)  # p = 1/4, 3/4
+    assert confidence_above_chance(two, torch.tensor([1])).item() == pytest.approx(0.5)

@@ -434,6 +434,30 @@ def test_config_changes_make_a_difference_where_they_should():
         assert not torch.allclose(one, other, atol=1e-4)
 
 
+def test_maps_are_left_alone_while_the_prediction_is_at_chance():
+    """A head whose rows are alike knows no class: weighed by confidence its first step is that of plain training."""
+    weights = {}
+    for name, changes in {
+        "plain": {"method": "none"},
+        "steered": {},
+        "weighed": {"weigh_by_confidence": True},
+    }.items():
+        model = small_model()
+        for parameter in model[-1].parameters():
+            parameter.data[1] = parameter.data[0]
+        steer(
+            model, small_data(), small_config(epochs=1, batch_size=64, gamma_schedule="constant", **changes)
+        )
+        weights[name] = weights_of(model)
+    assert torch.equal(weights["weighed"], weights["plain"])
+    assert not torch.allclose(weights["steered"], weights["plain"], atol=1e-4)
+    model = small_model()
+    steer(model, small_data(), small_config(weigh_by_confidence=True, gamma=100.0))
+    other = small_model()
+    steer(other, small_data(), small_config(gamma=100.0))
+    assert not torch.allclose(weights_of(model), weights_of(other), atol=1e-4)
+
+
 def test_what_is_pasted_reaches_the_training(monkeypatch):
     """Marks lie in two corners, so that a marked image without a mark in a donor's place is found."""
     results = []

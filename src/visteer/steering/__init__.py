@@ -1,6 +1,6 @@
 """Training with edited maps."""
 
-from visteer.steering.attention_losses import attention_mse_loss
+from visteer.steering.attention_losses import attention_mse_loss, confidence_above_chance
 from visteer.steering.config import PRESETS, SteeringConfig
 from visteer.steering.contextual_decomposition import cdep_loss
 from visteer.steering.counterexamples import counterexamples
@@ -34,6 +34,7 @@ __all__ = [
     "abn_map_loss",
     "attention_mse_loss",
     "cdep_loss",
+    "confidence_above_chance",
     "counterexamples",
     "dice_loss",
     "distance_aware_loss",

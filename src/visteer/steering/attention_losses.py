@@ -88,3 +88,28 @@ def _weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
     """Row means of `values` (N, P) under `weights` (N, P); 0 where a row's weights are all zero."""
     total = weights.sum(1)
     return (values * weights).sum(1) / torch.where(total > 0, total, torch.ones_like(total))
+
+
+def confidence_above_chance(logits: Tensor, labels: Tensor) -> Tensor:
+    """How sure a prediction is of the true class, from 0, at or below chance, to 1: max(0, (C p_y - 1) / (C - 1)).
+
+    As the weight of an image's attention loss it leaves maps alone while the class is not seen, since they then explain
+    nothing, and lets go of an image whose prediction the loss begins to spoil.
+
+    Arguments:
+        logits: (N, C) float with C >= 2. No gradient.
+        labels: (N,) int64, the true classes y; p_y are their probabilities.
+
+    Returns:
+        (N,) float in [0, 1].
+
+    Source: this project's own.
+
+    Example:
+        >>> import torch
+        >>> confidence_above_chance(torch.tensor([[0.0, 0.0], [9.0, 0.0], [0.0, 9.0]]), torch.tensor([0, 0, 0]))
+        tensor([0.0000, 0.9998, 0.0000])
+    """
+    classes = logits.shape[1]
+    likely = logits.detach().softmax(1).gather(1, labels[:, None])[:, 0]
+    return ((classes * likely - 1) / (classes - 1)).clamp(min=0)

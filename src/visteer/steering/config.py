@@ -47,6 +47,8 @@ class SteeringConfig:
         constant_weights: keep Grad-CAM's channel weights constant in the loss (first order).
         yield_to_prediction: leave out what of the maps' gradient goes against the prediction's, in the activations of
             each image; with `constant_weights` only.
+        weigh_by_confidence: multiply what the method adds for an image by `confidence_above_chance`, so that maps are
+            moved where the prediction is right already and let go where it suffers.
         empty_regions: an edit that leaves nowhere to look (every cell irrelevant) either does not take part
             ("skip") or pulls the map to zero ("suppress", the paper's; it kills maps).
         irrelevant: what is done with regions marked irrelevant, so that the prediction stops depending on
@@ -85,6 +87,7 @@ class SteeringConfig:
     map_resolution: Literal["map", "image"] = "map"
     constant_weights: bool = False
     yield_to_prediction: bool = False
+    weigh_by_confidence: bool = False
     empty_regions: Literal["skip", "suppress"] = "skip"
     irrelevant: Irrelevant = "none"
     target_layer: str | None = None

@@ -25,6 +25,7 @@ from visteer.errors import VisteerError
 from visteer.machine import machine, versions
 from visteer.models import AttentionBranchOutputs, find_target_layer
 from visteer.models.target_layer import get_layer
+from visteer.steering.attention_losses import confidence_above_chance
 from visteer.steering.config import SteeringConfig
 from visteer.steering.dataset import SteeringBatch, SteeringDataset, irrelevant_cells
 from visteer.steering.irrelevant import (
@@ -320,7 +321,10 @@ class _Loop:
             resolution=self.config.map_resolution,
             maps=maps,
         )
-        return loss(seen)[counts].sum(), dead
+        losses = loss(seen)
+        if self.config.weigh_by_confidence:
+            losses = losses * confidence_above_chance(logits, batch.labels)
+        return losses[counts].sum(), dead
 
     def state(self) -> dict[str, object]:
         """All that the next epoch depends on; random numbers come from the seed and need no state."""
