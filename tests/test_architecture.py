@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).resolve().parents[1] / "src" / "visteer"
-FOUNDATION = ("errors", "atomic", "lifeline", "machine")
+FOUNDATION = ("atomic", "lifeline", "lock", "machine")
 STAGES = (
     ("data", "edits"),
     ("models",),
@@ -23,7 +23,7 @@ STAGES = (
     ("cli",),
 )
 POSITION = {name: position for position, stage in enumerate(STAGES) for name in stage}
-POSITION |= dict.fromkeys(FOUNDATION, -1)
+POSITION |= {**dict.fromkeys(FOUNDATION, -1), "errors": -2}
 FORBIDDEN_NAMES = {"utils.py", "helpers.py", "common.py", "core.py", "misc.py"}
 
 

@@ -16,6 +16,7 @@ def test_a_folder_is_held_by_one_and_free_again(tmp_path):
     for _ in range(2):
         with held(folder, ""), pytest.raises(VisteerError, match="busy"), held(folder, "busy"):
             pass
+        assert not list(folder.iterdir())
 
 
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -29,7 +29,8 @@ def held(folder: Path, busy: str) -> Iterator[None]:
         >>> with held(Path(tempfile.mkdtemp()), "somebody is at work there"):
         ...     pass
     """
-    lock = FileLock(folder / ".lock")
+    path = folder / ".lock"
+    lock = FileLock(path)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)
@@ -43,4 +44,6 @@ def held(folder: Path, busy: str) -> Iterator[None]:
     try:
         yield
     finally:
+        with suppress(OSError):  # on Windows release() deletes it
+            path.unlink()
         lock.release()
