@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).resolve().parents[1] / "src" / "visteer"
-FOUNDATION = ("atomic", "lifeline", "lock", "machine")
+FOUNDATION = ("errors", "atomic", "lifeline", "lock", "machine")
 STAGES = (
     ("data", "edits"),
     ("models",),
