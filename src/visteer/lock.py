@@ -33,11 +33,10 @@ def held(folder: Path, busy: str) -> Iterator[None]:
     lock = FileLock(path)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=0)
+        with suppress(NotImplementedError):  # an older filelock, where there is no flock
+            lock.acquire(timeout=0)
     except Timeout:
         raise VisteerError(busy) from None
-    except NotImplementedError:  # older versions of filelock, where there is no flock
-        pass
     except OSError as error:
         if error.errno not in _NO_LOCKS:
             raise VisteerError(f"{folder} cannot be held: {error.filename}: {error.strerror}") from None

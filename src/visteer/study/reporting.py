@@ -7,7 +7,6 @@ import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 
@@ -31,6 +30,7 @@ from visteer.study.stages import (
     finished_runs,
     is_steered,
     run_config,
+    started_from,
     stored_result,
 )
 from visteer.study.study import Study
@@ -284,14 +284,14 @@ def training_commands(study: Study, runs: Sequence[str]) -> tuple[str, ...]:
         later: str | None = run
         while later is not None and later not in needed and "cell" not in study.run_folder(later).describe():
             line.append(later)
-            later = _started_from(study, later)
+            later = started_from(study, later)
         needed.update({later: _training_command(study, later) for later in reversed(line)})
     return tuple(needed.values())
 
 
 def _training_command(study: Study, run: str) -> str:
     """The command that trains a run with the settings of `run`."""
-    config, start_from = run_config(study, run), _started_from(study, run)
+    config, start_from = run_config(study, run), started_from(study, run)
     named: dict[str, object] = {"method": config.method, "epochs": config.epochs, "seed": config.seed}
     if is_steered(config):
         named |= {"gamma": config.gamma, "irrelevant": config.irrelevant}
@@ -304,11 +304,6 @@ def _training_command(study: Study, run: str) -> str:
         if value != usual[setting]:
             words += ["--set", f"{setting}={_setting_text(value)}"]
     return shlex.join(words)
-
-
-def _started_from(study: Study, run: str) -> str | None:
-    """The run whose weights `run` started from, if any."""
-    return cast("str | None", study.run_folder(run).describe().get("start_from"))
 
 
 def _name(study: Study) -> str:

@@ -113,7 +113,7 @@ def train_run(
     data = data or TrainingData.of(study)
     if resume is not None:
         config = run_config(study, resume)
-        start_from = cast("str | None", study.run_folder(resume).describe().get("start_from"))
+        start_from = started_from(study, resume)
     elif METHODS[config.method].has_branch:
         config = replace(config, target_layer=None)
     elif config.target_layer is None:
@@ -215,6 +215,15 @@ def run_config(study: Study, run: str) -> SteeringConfig:
     except (KeyError, TypeError, ValueError) as error:
         path = folder.folder / "run.json"
         raise VisteerError(f"{path} is damaged ({error}); start a new run") from None
+
+
+def started_from(study: Study, run: str) -> str | None:
+    """The run whose weights the run `run` started from, if any.
+
+    Raises:
+        VisteerError: no such run, or its run.json is damaged.
+    """
+    return cast("str | None", study.run_folder(run).describe().get("start_from"))
 
 
 def own_map_method(study: Study, run: str) -> str:
