@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from visteer.benchmark.decoy import DecoyRun, decoy_config, run_decoy
-from visteer.benchmark.records import kept_result
+from visteer.benchmark.kept import kept_result
 from visteer.errors import VisteerError
 from visteer.steering import irrelevant
 from visteer.steering.dataset import SteeringBatch

@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 from typing import get_args
 
+from visteer.benchmark.kept import kept_result
 from visteer.benchmark.planted import APPROACHES, PlantedRun, planted_settings, run_planted
-from visteer.benchmark.records import kept_result
 from visteer.data.planted import PlantedMark
 from visteer.errors import VisteerError
 from visteer.steering import SteeringConfig

@@ -12,7 +12,6 @@ import torch
 from tests.cli.command_line import call
 from tests.data.readers.test_idx import write_mnist
 from visteer.benchmark.decoy import (
-    SEEDS,
     DecoyRun,
     accuracy,
     approaches,
@@ -72,12 +71,31 @@ def test_marks_become_edits(folder):
     assert not plain[row].has_relevant
     assert np.array_equal(with_object[row].relevant, marked.relevant[0] & ~marked.irrelevant[0])
     assert np.array_equal(with_object[row].irrelevant, marked.irrelevant[0])
+    whole = decoy_edits(marked, relevant=True, everything_else=True)[row]
+    assert np.array_equal(whole.relevant, with_object[row].relevant)
+    assert np.array_equal(whole.irrelevant, ~whole.relevant)
+
+
+def test_the_published_loss_gets_what_the_paper_has(folder, monkeypatch):
+    seen = {}
+
+    def stop(model, data, config, **_):
+        seen[config.method] = data
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("visteer.benchmark.decoy.steer", stop)
+    for approach in ("proposed", "rrr"):
+        with pytest.raises(KeyboardInterrupt):
+            run_decoy(DecoyRun("decoy-mnist-ross", approach, 1), folder)
+    assert (seen["attention-mse"].weights > 0).all()
+    assert (seen["attention-mse"].targets > 0).any()
+    assert not (seen["rrr"].targets > 0).any()
 
 
 def test_every_approach_has_settings(folder):
     assert {"clean", "without", "rrr", "cdep"} <= set(approaches())
     for approach in approaches():
-        config = decoy_config(DecoyRun("decoy-mnist-ross", approach, SEEDS[0]))
+        config = decoy_config(DecoyRun("decoy-mnist-ross", approach, 1))
         assert (config.optimizer, config.batch_size) == ("adam", 256)
         assert config.gamma == METHODS[config.method].gamma
     with pytest.raises(ValueError, match="approach must be one of"):

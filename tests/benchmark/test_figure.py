@@ -16,6 +16,16 @@ from visteer.report import before_after_svg
 from visteer.study import Study, result_rows, stored_result
 
 
+def test_no_figure_where_no_image_has_a_region(spec_path: Path, tmp_path: Path):
+    text = spec_path.read_text(encoding="utf-8").replace('"without", "proposed"', '"without", "abn"')
+    spec_path.write_text(text.replace('masks = "pictures/masks"\n', ""), encoding="utf-8")
+    spec, out = read_spec(spec_path), tmp_path / "out"
+    prepare_studies(spec, out)
+    records = [run_cell(spec, out, cell) for cell in spec.cells() if cell.seed == 0]
+    assert len(records) == 2
+    assert write_figures(out, spec, records) == []
+
+
 def test_one_figure_a_data_set_and_model(spec_path: Path, tmp_path: Path):
     spec, out = read_spec(spec_path), tmp_path / "out"
     prepare_studies(spec, out)

@@ -26,8 +26,9 @@ from visteer.edits.map_edit import MapEdit
 from visteer.edits.rating import Rating
 from visteer.errors import VisteerError
 from visteer.lock import held
-from visteer.steering import SteeringDataset
-from visteer.study import Study
+from visteer.steering import METHODS, SteeringDataset
+from visteer.steering.methods import usable
+from visteer.study import Study, default_selection
 
 
 def test_every_cell_runs_in_its_own_run_and_again_nothing_is_left(spec_path: Path, tmp_path: Path):
@@ -37,8 +38,8 @@ def test_every_cell_runs_in_its_own_run_and_again_nothing_is_left(spec_path: Pat
     records = run_grid(spec_path, out, workers=2, on_cell=told.append)
     assert [record.state for record in records] == ["done"] * 3, [record.error for record in records]
     assert len({record.run for record in records}) == 3
-    assert all(0 <= (record.value("accuracy") or 0) <= 1 for record in records)
-    assert [standing.done for standing in told] == [1, 2, 3]
+    assert all(0 <= record.value("accuracy") <= 1 for record in records)
+    assert [standing.ended for standing in told] == [1, 2, 3]
     assert told[0].seconds_left is not None
     assert told[-1].seconds_left == 0
     again: list[Standing] = []
@@ -204,7 +205,43 @@ def test_a_cell_that_fails_is_tried_twice_and_shown_while_the_others_run(spec_pa
     assert (good.state, bad.state, bad.attempts) == ("done", "failed", 2)
     assert "nowhere" in bad.error
     assert "\n" not in bad.error
-    assert "nowhere" in (tmp_path / "out" / "logs" / f"{bad.cell.name}.log").read_text(encoding="utf-8")
+    log = (tmp_path / "out" / "logs" / f"{bad.cell.name}.log").read_text(encoding="utf-8")
+    assert log.count("nowhere") == 2  # a line an attempt
+    told: list[Standing] = []
+    run_grid(spec_path, tmp_path / "out", on_cell=told.append)
+    # The failed cell is tried again, so it waits until it has ended.
+    assert [(standing.ended, standing.total) for standing in told] == [(2, 2)]
+
+
+def test_a_killed_cell_is_told_so_whatever_it_wrote_before(tmp_path: Path):
+    log = tmp_path / "cell.log"
+    log.write_text("UserWarning: ...\n  warnings.warn(\n", encoding="utf-8")
+    assert grid_module._last_words(log, -9) == "killed by signal 9"
+    assert grid_module._last_words(log, 1) == "  warnings.warn("
+
+
+@pytest.mark.parametrize(
+    ("named", "seen"),
+    [(None, ["0", "1", "0"]), ("2,3", ["2", "3", "2"]), ("GPU-a,GPU-b", ["GPU-a", "GPU-b", "GPU-a"])],
+)
+def test_workers_take_turns_on_the_devices_that_the_user_named(monkeypatch, named, seen):
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    if named is None:
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    else:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", named)
+    assert [grid_module._accelerator(place)["CUDA_VISIBLE_DEVICES"] for place in range(3)] == seen
+
+
+def test_an_attention_branch_cell_goes_on_though_the_file_names_a_layer(spec_path: Path, tmp_path: Path):
+    text = spec_path.read_text(encoding="utf-8").replace('["without", "proposed"]', '["abn"]')
+    spec_path.write_text(text.replace("[settings]", '[settings]\ntarget_layer = "layer3"'), encoding="utf-8")
+    spec, out = read_spec(spec_path), tmp_path / "out"
+    grid_module.prepare_studies(spec, out)
+    cell = next(spec.cells())
+    first = run_cell(spec, out, cell)
+    record_path(out, cell).unlink()
+    assert run_cell(spec, out, cell).run == first.run
 
 
 @pytest.mark.parametrize(
@@ -229,6 +266,29 @@ def test_a_damaged_record_is_named_with_the_mend(spec_path: Path, tmp_path: Path
     path.write_text(text, encoding="utf-8")
     with pytest.raises(VisteerError, match="damaged; delete it"):
         read_record(tmp_path, cell)
+
+
+def test_a_record_that_cannot_be_read_is_not_called_damaged(spec_path: Path, tmp_path: Path):
+    cell = next(read_spec(spec_path).cells())
+    record_path(tmp_path, cell).mkdir(parents=True)
+    with pytest.raises(VisteerError, match="cannot be read: Is a directory"):
+        read_record(tmp_path, cell)
+
+
+def test_what_is_left_of_the_edits_is_all_that_counts():
+    edits = {
+        "0": MapEdit(np.ones((8, 8)), np.ones((8, 8)), author="test"),
+        "1": MapEdit(np.zeros((8, 8)), np.ones((8, 8)), author="test"),
+    }
+    data = SteeringDataset(np.zeros((4, 8, 8, 3), np.uint8), [0, 1] * 2, ["a", "b"], edits=edits)
+    for seed in range(8):
+        thinned = keep_edits(data, 0.5, seed)
+        (row,) = thinned.edited
+        assert np.array_equal(thinned.targets[thinned.edit_rows[row]], data.targets[data.edit_rows[row]])
+        relevant = data.ids[row] == "0"
+        selection = default_selection(thinned, steered=True)
+        assert selection == ("f2+auc+epg+iou" if relevant else "f2+auc")
+        assert usable(METHODS["hint"], thinned).any() == relevant
 
 
 def test_a_smaller_part_of_the_edits_lies_in_a_larger_one():
@@ -273,7 +333,7 @@ def test_a_local_ray_runs_the_same_cells(spec_path: Path, tmp_path: Path, monkey
     finally:
         ray.shutdown()
     assert [record.state for record in records] == ["done"] * 2, [record.error for record in records]
-    assert sorted(standing.done for standing in told) == [1, 2]
+    assert sorted(standing.ended for standing in told) == [1, 2]
     here = run_grid(spec_path, tmp_path / "here")
     for one, other in zip(records, here, strict=True):
         assert one.value("accuracy") == other.value("accuracy")

@@ -88,9 +88,9 @@ def test_a_reference_with_edits_is_paired_at_the_same_fraction_only(spec, record
 
 def test_times_of_different_machines_are_not_compared(spec, records):
     moved = [replace(r, machine={"device": "H100"}) if r.cell.approach == "without" else r for r in records]
-    assert all(math.isnan(row.cost.mean) for row in differences(spec, moved))
+    assert [math.isnan(row.cost.mean) for row in differences(spec, moved)] == [True, True]
     stopped = [replace(r, epoch_seconds=0.0) if r.cell.approach == "without" else r for r in records]
-    assert all(math.isnan(row.cost.mean) for row in differences(spec, stopped))
+    assert [math.isnan(row.cost.mean) for row in differences(spec, stopped)] == [True, True]
 
 
 def test_settings_that_differ_between_runs_are_all_shown(spec, records):
@@ -100,7 +100,7 @@ def test_settings_that_differ_between_runs_are_all_shown(spec, records):
         else r
         for r in records
     ]
-    assert "epochs = 3 or 10, " not in render_benchmark(spec, records, "", {})
+    assert "epochs = " not in render_benchmark(spec, records, "", {})
     assert re.search(r"epochs = (3 or 10|10 or 3)", render_benchmark(spec, longer, "", {}))
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from tests.docs.markdown import ROOT
 from visteer.benchmark.decoy import DecoyRun, decoy_config
+from visteer.benchmark.kept import kept_result
 from visteer.benchmark.planted import PlantedRun, planted_settings
-from visteer.benchmark.records import kept_result
 from visteer.steering import SteeringConfig
 
 _SPEC = importlib.util.spec_from_file_location("make_results_page", ROOT / "docs" / "make_results_page.py")

@@ -489,7 +489,7 @@ def test_edits_that_steer_nothing_are_not_called_steering():
     unknown, outside = (
         MapEdit(np.zeros((16, 16)), np.full((16, 16), known), author="test") for known in (0, 1)
     )
-    for edit, said in ((unknown, "needs any marks"), (outside, "nowhere to look")):
+    for edit, said in ((unknown, "needs marks; this study has none"), (outside, "nowhere to look")):
         marked = SteeringDataset(np.asarray(data.images), data.labels, data.class_names, edits={"0": edit})
         with pytest.raises(VisteerError, match=said):
             steer(small_model(), marked, small_config())

@@ -17,14 +17,13 @@ from typing import Any
 
 import numpy as np
 
-from visteer.benchmark.records import CellRecord, read_record, write_record
+from visteer.benchmark.records import CellRecord, write_record
 from visteer.benchmark.spec import BenchmarkSpec, Cell, read_spec
 from visteer.edits.formats.regions import choose_fraction
 from visteer.errors import VisteerError
 from visteer.lifeline import end_with_input
-from visteer.steering import SteeringConfig, SteeringDataset
+from visteer.steering import METHODS, SteeringConfig, SteeringDataset
 from visteer.study import (
-    BadFiles,
     Study,
     TrainingData,
     chosen_irrelevant,
@@ -96,7 +95,6 @@ def run_cell(spec: BenchmarkSpec, out: Path, cell: Cell) -> CellRecord:
     Raises:
         VisteerError: training or measuring failed.
     """
-    known = read_record(out, cell)
     study = Study(study_folder(out, cell))
     config, given = spec.config(cell), spec.given(cell)
     data = TrainingData.of(study)
@@ -115,12 +113,11 @@ def run_cell(spec: BenchmarkSpec, out: Path, cell: Cell) -> CellRecord:
     result = stored_result(study, run, "test")
     facts: dict[str, Any] = study.run_folder(run).describe()
     figures = {**result.figures, **result.maps, **result.interventions}
-    record = replace(
-        known,
-        state="done",
+    record = CellRecord(
+        cell,
+        "done",
         run=run,
-        error="",
-        seconds=known.seconds + time.monotonic() - started,
+        seconds=time.monotonic() - started,
         epoch_seconds=median(seconds) if (seconds := _epoch_seconds(study, run)) else None,
         machine={**facts.get("machine", {}), **facts.get("versions", {})},
         config=config.to_dict(),
@@ -137,13 +134,17 @@ def keep_edits(data: SteeringDataset, fraction: float, seed: int) -> SteeringDat
         >>> from visteer.edits.map_edit import MapEdit
         >>> edits = {str(i): MapEdit([[1.0]], [[1.0]], author="Ada") for i in range(4)}
         >>> data = SteeringDataset(np.zeros((6, 8, 8, 3), np.uint8), [0, 1] * 3, ["a", "b"], edits=edits)
-        >>> len(keep_edits(data, 0.5, seed=0).edited), len(data.edited)
-        (2, 4)
+        >>> thinned = keep_edits(data, 0.5, seed=0)
+        >>> len(thinned.edited), thinned.targets.shape, len(data.edited)
+        (2, (2, 8, 8), 4)
     """
-    kept = set(choose_fraction([data.ids[row] for row in data.edited], fraction, seed))
+    names = set(choose_fraction([data.ids[row] for row in data.edited], fraction, seed))
+    kept = np.array([row for row in data.edited if data.ids[row] in names], dtype=np.int64)
     thinned = copy.copy(data)
-    chosen = np.array([name in kept for name in data.ids], dtype=bool)
-    thinned.edit_rows = np.where(chosen, data.edit_rows, -1)
+    thinned.targets = data.targets[data.edit_rows[kept]]
+    thinned.weights = data.weights[data.edit_rows[kept]]
+    thinned.edit_rows = np.full(len(data), -1, dtype=np.int64)
+    thinned.edit_rows[kept] = np.arange(len(kept))
     return thinned
 
 
@@ -170,8 +171,9 @@ def _run_of(study: Study, cell: Cell, config: SteeringConfig) -> str | None:
         if facts.get("cell") != cell.name:
             continue
         begun = SteeringConfig.from_dict(facts["config"])  # type: ignore[arg-type]
-        if config.target_layer is None:  # then the study's was taken
-            begun = replace(begun, target_layer=None)
+        # Without one the study's was taken; a run with an attention branch has none.
+        if config.target_layer is None or METHODS[config.method].has_branch:
+            begun = replace(begun, target_layer=config.target_layer)
         if begun != config:
             raise VisteerError(
                 f"{cell.name} was begun with other settings (run {run}); take another --out, or delete "
@@ -187,7 +189,7 @@ def main(spec_path: str, data_root: str, out: str, name: str) -> int:
     try:
         spec = read_spec(Path(spec_path), Path(data_root))
         run_cell(spec, Path(out), next(cell for cell in spec.cells() if cell.name == name))
-    except (VisteerError, BadFiles, OSError) as error:
+    except (VisteerError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0

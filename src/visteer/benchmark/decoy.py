@@ -24,9 +24,7 @@ from visteer.edits.map_edit import MapEdit
 from visteer.models import Classifier, build_classifier
 from visteer.models.decoy_network import DECOY_NETWORK
 from visteer.steering import METHODS, SteeringConfig, SteeringDataset, steer
-
-SEEDS = (1, 10, 100, 1000, 10000)
-"""Those of the typology."""
+from visteer.study import is_steered
 
 EPOCHS = 12
 """A quarter of the typology's 50, with a cosine schedule: enough to reach its published accuracy of clean training."""
@@ -36,12 +34,13 @@ TYPOLOGY: Mapping[str, object] = {
     "learning_rate": 1e-3,
     "weight_decay": 0.0,
     "batch_size": 256,
+    "schedule": "cosine",
     "warmup_epochs": 0.0,
     "class_weights": "none",
     "augment": "none",
     "precision": "fp32",
 }
-"""The training of the XIL typology (Friedrich et al. 2023), but for the number of epochs and a cosine schedule."""
+"""The training of the XIL typology (Friedrich et al. 2023), but for the number of epochs and the cosine schedule."""
 
 OWN_APPROACHES: Mapping[str, Mapping[str, object]] = {
     "clean": {"method": "none"},
@@ -51,7 +50,8 @@ OWN_APPROACHES: Mapping[str, Mapping[str, object]] = {
     "replace": {"method": "none", "irrelevant": "replace"},
     "visteer": {"method": "attention-mse", "irrelevant": "transplant"},
 }
-"""Beside these each method of `visteer methods` is an approach. "clean" is trained on images without decoys."""
+"""Beside these each method of `visteer methods` is an approach. "clean" is trained on images without decoys; the edits
+of "proposed" are as in the paper: the object relevant, all else irrelevant."""
 
 _EVALUATED_AT_ONCE = 1000
 
@@ -66,7 +66,6 @@ class DecoyRun:
     fraction: float = 1.0
     marks: MarkKind = "full"
     epochs: int = EPOCHS
-    schedule: str = "cosine"
 
     @property
     def name(self) -> str:
@@ -110,9 +109,12 @@ def run_decoy(
     decoys = make_decoys(run.data, folder)
     training = decoys.train.without_decoy() if run.approach == "clean" else decoys.train
     edits = {}
-    if METHODS[config.method].marks != "none" or config.irrelevant != "none":
+    if is_steered(config):
         marked = decoy_marks(decoys, run.marks, fraction=run.fraction, seed=run.seed)
-        edits = decoy_edits(marked, relevant="relevant" in METHODS[config.method].marks)
+        whole = run.approach == "proposed"
+        edits = decoy_edits(
+            marked, relevant=whole or "relevant" in METHODS[config.method].needs, everything_else=whole
+        )
     data = SteeringDataset(training.rgb(), training.labels, decoys.class_names, edits=edits)
     with torch.random.fork_rng():
         torch.manual_seed(run.seed)
@@ -138,25 +140,28 @@ def decoy_config(run: DecoyRun) -> SteeringConfig:
     """The settings of a run: the typology's training, the approach's method with its own gamma."""
     own = dict(OWN_APPROACHES.get(run.approach, {"method": run.approach}))
     own.setdefault("gamma", METHODS[str(own["method"])].gamma)
-    same = {"epochs": run.epochs, "schedule": run.schedule, "seed": run.seed}
+    same = {"epochs": run.epochs, "seed": run.seed}
     return SteeringConfig.from_dict({**TYPOLOGY, **own, **same})
 
 
-def decoy_edits(marks: DecoyMarks, *, relevant: bool) -> dict[str, MapEdit]:
-    """The marks as edits by row: the square irrelevant; the object relevant where `relevant`; the rest unknown."""
+def decoy_edits(marks: DecoyMarks, *, relevant: bool, everything_else: bool = False) -> dict[str, MapEdit]:
+    """The marks as edits by row: the square irrelevant; the object relevant where `relevant`.
+
+    The rest is unknown; with `everything_else` it is irrelevant.
+    """
     edits = {}
     for number, row in enumerate(marks.rows.tolist()):
         mark = marks.irrelevant[number]
         looked_at = marks.relevant[number] & ~mark if relevant else np.zeros_like(mark)
-        edits[str(row)] = MapEdit(
-            looked_at.astype(np.uint8), (mark | looked_at).astype(np.uint8), author="decoy"
-        )
+        known = np.ones_like(mark) if everything_else else mark | looked_at
+        edits[str(row)] = MapEdit(looked_at.astype(np.uint8), known.astype(np.uint8), author="decoy")
     return edits
 
 
 def accuracy(model: Classifier, images: DecoyImages) -> float:
     """The share of `images` that the model names right."""
     device = next(model.parameters()).device
+    was_training = model.training
     model.eval()
     right = 0
     with torch.inference_mode():
@@ -165,6 +170,7 @@ def accuracy(model: Classifier, images: DecoyImages) -> float:
             pixels = torch.from_numpy(np.ascontiguousarray(images.images[part])).to(device).float().div(255)
             logits = model(pixels[:, None].expand(-1, 3, -1, -1))
             right += int((logits.argmax(1).cpu().numpy() == images.labels[part]).sum())
+    model.train(was_training)
     return right / len(images)
 
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 
 from visteer.benchmark.records import CellRecord
 from visteer.benchmark.spec import BenchmarkSpec, Cell
-from visteer.benchmark.table import Value, mean_over_seeds
+from visteer.benchmark.table import TITLES, Value, mean_over_seeds
 
-FIGURES = ("accuracy", "auc", "f2", "epg", "iou", "map_distance", "dead", "reliance_irrelevant")
+FIGURES = tuple(name for name in TITLES if name != "expert_rating")
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ def write_figures(out: Path, spec: BenchmarkSpec, records: Sequence[CellRecord])
     """Draw one figure for each data set and model, as PNG and SVG, from the runs of the first seed; gives the paths.
 
     The columns are the approaches whose run at its largest fraction is done and still there, in the order of the
-    benchmark; the rows are picked by `result_rows`. Where fewer than two are done there is nothing to compare, and no
-    figure.
+    benchmark; the rows are picked by `result_rows`. Where fewer than two are done, or no image has a region, there is
+    nothing to compare, and no figure.
     """
     paths = []
     for data in spec.data:
@@ -32,11 +32,11 @@ def write_figures(out: Path, spec: BenchmarkSpec, records: Sequence[CellRecord])
             # The largest fraction comes last and stays.
             runs = {r.cell.approach: r for r in sorted(done, key=lambda r: r.cell.fraction)}
             names = [name for name in spec.approaches if name in runs]
-            if len(names) < 2:
+            if len(names) < 2 or runs[names[0]].value("iou") is None:
                 continue
             study = Study(study_folder(out, runs[names[0]].cell))
             rows = result_rows(study, [str(runs[name].run) for name in names], "test", ROWS)
-            columns = ("Image", "Edit", *(name.capitalize() for name in names))
+            columns = ("Image", "Edit", *(name[:1].upper() + name[1:] for name in names))
             path = out / f"figure-{data.name}--{model.name}.png"
             with replacing(path) as partial:
                 before_after_picture(rows, columns).save(partial, format="png")

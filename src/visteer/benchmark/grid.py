@@ -36,10 +36,10 @@ _LAST_WORDS = 400
 
 @dataclass(frozen=True)
 class Standing:
-    """How far the grid is: the cell that has just ended, and the seconds that the rest will take, if known."""
+    """How far the grid is: the cell that has just ended, how many have, and the seconds of the rest, if known."""
 
     record: CellRecord
-    done: int
+    ended: int
     total: int
     seconds_left: float | None
 
@@ -79,6 +79,7 @@ def run_grid(
         records = {cell: read_record(out, cell) for cell in cells}
         _refuse_other_settings(spec, out, records.values())
         waiting = [cell for cell in cells if records[cell].state != "done"]
+        records |= {cell: replace(records[cell], state="waiting") for cell in waiting}
         prepare_studies(spec, out, progress, wanted={(cell.data, cell.model) for cell in waiting})
         kept = (out / "spec.toml").resolve()
         if spec_path.resolve() != kept:
@@ -89,8 +90,9 @@ def run_grid(
             for record in ended:
                 records[record.cell] = record
                 if on_cell is not None:
-                    told = sum(r.state != "waiting" for r in records.values())
-                    on_cell(Standing(record, told, len(cells), _seconds_left(records.values(), workers)))
+                    ended_cells = sum(r.state != "waiting" for r in records.values())
+                    left = _seconds_left(records.values(), workers)
+                    on_cell(Standing(record, ended_cells, len(cells), left))
     return tuple(records.values())
 
 
@@ -162,8 +164,9 @@ class _Job:
             self.cell.name,
         ]
         record = replace(read_record(out, self.cell), attempts=0)
+        log.unlink(missing_ok=True)
         while record.attempts < ATTEMPTS:
-            with log.open("wb") as file:
+            with log.open("ab") as file:
                 code = processes.run(command, file, {**os.environ, **(environment or {})})
             if code and processes.ended:
                 return record
@@ -272,16 +275,18 @@ def _ray() -> ModuleType:
 
 
 def _accelerator(place: int) -> dict[str, str]:
-    """Which of several CUDA devices the worker at `place` sees."""
+    """Which of several CUDA devices the worker at `place` sees; only of those that `CUDA_VISIBLE_DEVICES` names."""
     count = torch.cuda.device_count()
-    return {"CUDA_VISIBLE_DEVICES": str(place % count)} if count > 1 else {}
+    named = [name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name]
+    devices = named or [str(number) for number in range(count)]
+    return {"CUDA_VISIBLE_DEVICES": devices[place % count]} if count > 1 else {}
 
 
 def _last_words(log: Path, code: int) -> str:
     """The last line that a failed cell wrote, or how it ended."""
     lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
     ended = f"killed by signal {-code}" if code < 0 else f"exit status {code}"
-    return (lines[-1] if lines else ended)[:_LAST_WORDS]
+    return (lines[-1] if lines and code > 0 else ended)[:_LAST_WORDS]
 
 
 def _seconds_left(records: Iterable[CellRecord], workers: int) -> float | None:
@@ -292,17 +297,8 @@ def _seconds_left(records: Iterable[CellRecord], workers: int) -> float | None:
         return None
 
     def expected(cell: Cell) -> float:
-        for alike in (
-            [
-                r
-                for r in done
-                if (r.cell.data, r.cell.model, r.cell.approach) == (cell.data, cell.model, cell.approach)
-            ],
-            [r for r in done if (r.cell.data, r.cell.model) == (cell.data, cell.model)],
-            done,
-        ):
-            if alike:
-                return statistics.mean(r.seconds for r in alike)
-        return 0.0
+        same_study = [r for r in done if (r.cell.data, r.cell.model) == (cell.data, cell.model)]
+        same_approach = [r for r in same_study if r.cell.approach == cell.approach]
+        return statistics.mean(r.seconds for r in same_approach or same_study or done)
 
     return sum(expected(r.cell) for r in records if r.state == "waiting") / workers

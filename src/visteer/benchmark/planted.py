@@ -65,7 +65,7 @@ def run_planted(
         reliance_irrelevant on the marks and the map figures where they lie, seconds of training, and what was run.
 
     Raises:
-        VisteerError: the study's edits have no relevant region.
+        VisteerError: the study has no edits.
         ValueError: no such approach.
     """
     if run.approach not in APPROACHES:

@@ -7,6 +7,7 @@ definition of its "Qualitative Measure" is not public; it is given under its own
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 PUBLISHED_AS = "published (Elbeialy et al. 2023)"
@@ -45,10 +46,10 @@ def published_figures(data: str, model: str, approach: str) -> Mapping[str, floa
     Example:
         >>> published_figures("BUSI", "resnet50", "proposed")
         {'f2': 0.8599, 'qualitative_measure': 1.3292}
-        >>> published_figures("BUSI", "resnet18", "proposed")
-        {}
+        >>> published_figures("BUSI", "resnet18", "proposed"), published_figures("business", "resnet50", "proposed")
+        ({}, {})
     """
     for name, figures in _TABLE.get((approach.lower(), model.lower()), {}).items():
-        if data.lower().startswith(name):
+        if re.match(rf"{name}(?![a-z])", data.lower()):
             return figures
     return {}

@@ -5,23 +5,16 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from visteer.atomic import write_text
-from visteer.benchmark.spec import Cell, changed_settings
+from visteer.benchmark.spec import Cell
 from visteer.errors import VisteerError
 
 State = Literal["waiting", "done", "failed"]
-
-ACCURACIES = {
-    "accuracy": "right where the decoys lie",
-    "accuracy_clean": "right without any decoy",
-    "accuracy_agreeing": "right where the decoys tell the class",
-}
-"""What a run with decoys or planted marks measures, and what it is."""
 
 
 @dataclass(frozen=True)
@@ -49,44 +42,6 @@ class CellRecord:
         return self.figures.get(name, {}).get("value")
 
 
-def kept_result(
-    path: Path | None, config: Mapping[str, object], run: Callable[[], dict[str, object]]
-) -> dict[str, object]:
-    """What `run` gives, kept as JSON at `path`; what is there already is read instead. None keeps nothing.
-
-    Arguments:
-        path: the file.
-        config: the settings that the result's own "config" must have; it may have others beside them.
-        run: gives the result, with its accuracies.
-
-    Raises:
-        VisteerError: the file is damaged, or was measured with other settings.
-    """
-    if path is None:
-        return run()
-    if not path.exists():
-        # What cannot be kept is found out before it is measured.
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(path.with_suffix(".begun"), "")
-        path.with_suffix(".begun").unlink()
-        result = run()
-        write_text(path, json.dumps(result, indent=1) + "\n")
-        return result
-    try:
-        kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        then: dict[str, object] = kept["config"]
-        sound = isinstance(then, dict) and all(math.isfinite(kept[name]) for name in ACCURACIES)
-    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
-        sound = False
-    if not sound:
-        raise VisteerError(f"{path} is damaged; delete it, and it is measured again")
-    for name, (before, now) in changed_settings(then, config).items():
-        raise VisteerError(
-            f"{path} was measured with {name} {before}, not {now}; delete it, or take another --out"
-        )
-    return kept
-
-
 def record_path(out: Path, cell: Cell) -> Path:
     """The file of the record of `cell`."""
     return out / "cells" / f"{cell.name}.json"
@@ -103,7 +58,7 @@ def read_record(out: Path, cell: Cell) -> CellRecord:
     """The record of `cell`; one that waits where there is none.
 
     Raises:
-        VisteerError: the file is damaged.
+        VisteerError: the file is damaged, or cannot be read.
     """
     path = record_path(out, cell)
     try:
@@ -111,7 +66,9 @@ def read_record(out: Path, cell: Cell) -> CellRecord:
         record = CellRecord(**{**content, "cell": Cell(**content["cell"])})
     except FileNotFoundError:
         return CellRecord(cell)
-    except (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError):
+    except OSError as error:
+        raise VisteerError(f"{path} cannot be read: {error.strerror}") from None
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         raise VisteerError(f"{path} is damaged; delete it, and the cell is measured again") from None
     if not _is_sound(record) or record.cell != cell:
         raise VisteerError(f"{path} is damaged; delete it, and the cell is measured again")

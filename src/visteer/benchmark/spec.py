@@ -227,6 +227,8 @@ def _parse(tables: Mapping[str, object], root: Path, default_name: str) -> Bench
     chosen = tables["approaches"]
     if isinstance(chosen, list):
         chosen = {str(name): {} for name in chosen}
+    if not isinstance(chosen, dict):
+        raise TypeError(f"approaches must be a list of names or a table, not {chosen!r}")
     if not chosen:
         raise ValueError(f"approaches must name at least one, such as {', '.join(APPROACHES)}")
     approaches = {}
@@ -255,7 +257,12 @@ def _parse(tables: Mapping[str, object], root: Path, default_name: str) -> Bench
     for cell in spec.cells():
         if "seed" in spec.given(cell):
             raise ValueError("seed is no setting of a run here; write seeds = [...] at the top")
-        spec.config(cell)
+        try:
+            spec.config(cell)
+        except (ValueError, TypeError) as error:
+            raise ValueError(
+                f"settings of {cell.approach} on {cell.data} with {cell.model}: {error}"
+            ) from None
         if cell.name in cell_names:
             raise ValueError(f"fractions: two of them are both called {cell.fraction:g}")
         cell_names.add(cell.name)
@@ -263,7 +270,7 @@ def _parse(tables: Mapping[str, object], root: Path, default_name: str) -> Bench
 
 
 def _data(entry: Mapping[str, object], root: Path) -> DataSpec:
-    name = _checked_name(str(entry["name"]))
+    name = _checked_name(_text(entry, "name", "an entry of data"))
     _refuse_unknown(f"data {name}", entry, _DATA_KEYS)
     layout = entry.get("layout", "folder")
     if layout not in get_args(Layout):
@@ -290,7 +297,7 @@ def _data(entry: Mapping[str, object], root: Path) -> DataSpec:
 
 
 def _model(entry: Mapping[str, object], root: Path) -> ModelSpec:
-    name = _checked_name(str(entry["name"]))
+    name = _checked_name(_text(entry, "name", "an entry of models"))
     _refuse_unknown(f"model {name}", entry, {"name", "model", "weights", "settings"})
     weights = _text({"weights": "imagenet", **entry}, "weights", name)
     if weights not in ("imagenet", "offline", "none"):
@@ -307,6 +314,8 @@ def _checked_name(name: str) -> str:
 
 
 def _text(entry: Mapping[str, object], key: str, name: str) -> str:
+    if key not in entry:
+        raise ValueError(f"{name}: {key} is missing")
     if not isinstance(entry[key], str):
         raise TypeError(f"{name}: {key} must be a text in quotes, not {entry[key]!r}")
     return str(entry[key])

@@ -16,21 +16,19 @@ from visteer.benchmark.published import PUBLISHED_AS, published_figures
 from visteer.benchmark.records import CellRecord
 from visteer.benchmark.spec import BenchmarkSpec
 
-COLUMNS = (
-    "accuracy",
-    "auc",
-    "f2",
-    "map_distance",
-    "expert_rating",
-    "epg",
-    "iou",
-    "dead",
-    "reliance_irrelevant",
-)
-"""The paper's figures first (`map_distance` and `expert_rating` are the two readings of its qualitative measure)."""
-
-LOWER_IS_BETTER = {"map_distance", "expert_rating", "dead", "reliance_irrelevant"}
-PUBLISHED_COLUMNS = ("accuracy", "auc", "f2", "qualitative_measure")
+TITLES = {
+    "accuracy": "accuracy ↑",
+    "auc": "AUC ↑",
+    "f2": "F2 ↑",
+    "map_distance": "map distance ↓",
+    "expert_rating": "expert rating ↓",
+    "epg": "EPG ↑",
+    "iou": "IoU ↑",
+    "dead": "dead maps ↓",
+    "reliance_irrelevant": "reliance on irrelevant ↓",
+}
+"""The figures and their names for people, with an arrow for what is better. The paper's come first: `map_distance` and
+`expert_rating` are the two readings of its qualitative measure."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +110,7 @@ def result_table(spec: BenchmarkSpec, records: Iterable[CellRecord]) -> ResultTa
                 ]
                 rows += _mark_best(group)
     columns = tuple(
-        name for name in COLUMNS if any(row.values[name].count for row in rows if name in row.values)
+        name for name in TITLES if any(row.values[name].count for row in rows if name in row.values)
     )
     return ResultTable(spec.name, columns, tuple(rows))
 
@@ -211,18 +209,6 @@ def table_heads(table: ResultTable) -> list[str]:
 
 _HEADS = ("data", "annotated", "model", "approach")
 
-_TITLES = {
-    "accuracy": "accuracy ↑",
-    "auc": "AUC ↑",
-    "f2": "F2 ↑",
-    "map_distance": "map distance ↓",
-    "expert_rating": "expert rating ↓",
-    "epg": "EPG ↑",
-    "iou": "IoU ↑",
-    "dead": "dead maps ↓",
-    "reliance_irrelevant": "reliance on irrelevant ↓",
-}
-
 
 def _chosen(
     records: list[CellRecord], spec: BenchmarkSpec, place: tuple[str, str, str], fraction: float
@@ -240,7 +226,7 @@ def _chosen(
 def _row(data: str, fraction: float, model: str, approach: str, records: list[CellRecord]) -> Row:
     done = [record for record in records if record.state == "done"]
     values = {}
-    for name in COLUMNS:
+    for name in TITLES:
         numbers = [record.value(name) for record in done]
         values[name] = mean_over_seeds([math.nan if number is None else number for number in numbers])
     return Row(
@@ -260,11 +246,11 @@ def _row(data: str, fraction: float, model: str, approach: str, records: list[Ce
 
 def _mark_best(rows: list[Row]) -> list[Row]:
     """Mark the best mean of each column, equal ones together, where not all are equal."""
-    for name in COLUMNS:
+    for name, title in TITLES.items():
         means = [row.values[name].mean for row in rows if row.values[name].count]
         if len(set(means)) < 2:
             continue
-        best = min(means) if name in LOWER_IS_BETTER else max(means)
+        best = min(means) if title.endswith("↓") else max(means)
         for row in rows:
             value = row.values[name]
             row.values[name] = Value(value.mean, value.half, value.count, best=value.mean == best)
@@ -288,14 +274,15 @@ def _footnotes(table: ResultTable) -> list[str]:
     counts = {len(row.seeds) for row in table.rows}
     over = f"{min(counts)} to {max(counts)}" if len(counts) > 1 else f"{max(counts, default=0)}"
     notes = [
-        f"Mean over {over} seed(s), ± half the 95 % interval (Student's). Bold: the best of its data set and model."
+        f"Mean over {over} seed(s), ± half the 95 % interval (Student's). "
+        "Bold: the best of its data set, share and model."
     ]
     if any(row.published for row in table.rows):
         notes.append(f"Rows in italics or named so: {PUBLISHED_AS}; measured by others, on other splits.")
         shown = {
             f"{row.data} {row.model} {row.approach} {row.published['qualitative_measure']:.4f}"
             for row in table.rows
-            if "qualitative_measure" in row.published
+            if row.published
         }
         notes.append(
             "The paper's qualitative measure, whose definition is not public: " + "; ".join(sorted(shown))
@@ -314,7 +301,7 @@ def _footnotes(table: ResultTable) -> list[str]:
 
 def title_of(name: str) -> str:
     """A figure's name for people, with an arrow for what is better."""
-    return _TITLES.get(name, name)
+    return TITLES.get(name, name)
 
 
 def signed(difference: Value) -> tuple[str, bool]:

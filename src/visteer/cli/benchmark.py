@@ -14,7 +14,7 @@ from visteer.atomic import write_text
 from visteer.benchmark.decoy import EPOCHS, DecoyRun, approaches, decoy_config, run_decoy
 from visteer.benchmark.figure import write_figures
 from visteer.benchmark.grid import Engine, Standing, read_grid, run_grid
-from visteer.benchmark.records import ACCURACIES, kept_result
+from visteer.benchmark.kept import ACCURACIES, kept_result
 from visteer.benchmark.report import duration, render_benchmark
 from visteer.benchmark.table import ResultTable, result_table, to_csv, to_html, to_latex, to_markdown
 from visteer.cli.options import JsonOption, one_of
@@ -216,4 +216,4 @@ def _tell(standing: Standing) -> None:
     record = standing.record
     ended = "done" if record.state == "done" else f"failed: {record.error}"
     left = f", about {duration(standing.seconds_left)} left" if standing.seconds_left else ""
-    note(f"{standing.done} of {standing.total}: {record.cell.name} {ended}{left}")
+    note(f"{standing.ended} of {standing.total}: {record.cell.name} {ended}{left}")

@@ -6,6 +6,7 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import NoneType
 from typing import Literal, get_args, get_type_hints
 
 from visteer.data.transforms import TransformConfig
@@ -118,7 +119,7 @@ class SteeringConfig:
             if allowed and isinstance(allowed[0], str) and value not in allowed:
                 raise ValueError(f"{field.name} must be one of {', '.join(allowed)}, got {value!r}")
             if not (allowed and isinstance(allowed[0], str)) and not _is_of(value, hints[field.name]):
-                raise TypeError(f"{field.name} is of the wrong kind: {value!r}")
+                raise TypeError(f"{field.name} must be {_in_words(hints[field.name])}, not {value!r}")
         for name in ("epochs", "batch_size", "accumulate"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
@@ -198,6 +199,14 @@ def _is_of(value: object, hint: object) -> bool:
     return any(
         isinstance(value, (int, float) if kind is float else kind) for kind in kinds if isinstance(kind, type)
     )
+
+
+def _in_words(hint: object) -> str:
+    """The type `hint` of a field, for people."""
+    if Ellipsis in get_args(hint):
+        return "a list of texts"
+    words = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", NoneType: "none"}
+    return " or ".join(word for kind, word in words.items() if kind in (get_args(hint) or (hint,)))
 
 
 PRESETS: Mapping[str, Mapping[str, object]] = {

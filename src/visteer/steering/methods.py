@@ -92,6 +92,16 @@ class SteeringMethod:
     loss: Added | None
 
     @property
+    def needs(self) -> frozenset[str]:
+        """Which of "relevant" and "irrelevant" the edit of an image must mark; neither for "none" and "any".
+
+        Example:
+            >>> METHODS["rrr"].needs, METHODS["attention-mse"].needs
+            (frozenset({'irrelevant'}), frozenset())
+        """
+        return frozenset({"relevant", "irrelevant"} & set(self.marks.split()))
+
+    @property
     def full_precision(self) -> bool:
         """Whether it must be computed in float32: gradients of single pixels are too small for bf16."""
         return self.reads in ("input gradients", "the network")
@@ -111,9 +121,9 @@ def usable(method: SteeringMethod, data: SteeringDataset, pasted: bool = False) 
     """
     targets, weights = torch.from_numpy(data.targets), torch.from_numpy(data.weights)
     found = (weights > 0).flatten(1).any(1).numpy() & (method.marks != "none")
-    if "irrelevant" in method.marks.split() and not pasted:
+    if "irrelevant" in method.needs and not pasted:
         found &= irrelevant_cells(targets, weights).flatten(1).any(1).numpy()
-    if "relevant" in method.marks.split():
+    if "relevant" in method.needs:
         found &= relevant_cells(targets, weights).flatten(1).any(1).numpy()
     return found
 
@@ -144,14 +154,19 @@ def check_method(method: SteeringMethod, model: nn.Module, data: SteeringDataset
         raise VisteerError(
             "there is no edit to steer with; draw some (visteer edit) or import masks (visteer import)"
         )
-    drawn = {"relevant": "visteer edit, key B", "irrelevant": "visteer edit, key N"}
-    keys = drawn.get(method.marks, "visteer edit, keys B and N, both in one image")
+    drawn = {
+        "any": "visteer edit, key B or N",
+        "relevant": "visteer edit, key B",
+        "irrelevant": "visteer edit, key N",
+        "relevant and irrelevant": "visteer edit, keys B and N, both in one image",
+    }
     outside = (
         "" if method.marks == "relevant" else ", or import masks with --outside irrelevant (visteer import)"
     )
+    needed = "marks" if method.marks == "any" else f"{method.marks} marks"
     raise VisteerError(
-        f"{method.name} needs {method.marks} marks; this study has none among its training images: "
-        f"draw some ({keys}){outside}"
+        f"{method.name} needs {needed}; this study has none among its training images: "
+        f"draw some ({drawn[method.marks]}){outside}"
     )
 
 

@@ -93,7 +93,8 @@ def steer(
         VisteerError: the loss is no number any more, the folder holds another run or one that another process
             trains, no edit has the marks that the method needs, the network does not suit it, or another process
             failed to validate, to write or to read the kept weights.
-        ValueError: `config.select_by` names no validation figure, `data` is empty.
+        ValueError: `config.select_by` names no validation figure, `data` is empty, `config.freeze` names no module of
+            the network or all of it.
 
     Source: Elbeialy et al. 2023, stage three; those of `METHODS`; the transplanting of marks is this project's own.
 
@@ -193,7 +194,7 @@ class _Loop:
                     "relevant regions (visteer edit, key B), or take --set empty_regions=suppress"
                 )
         self.usable_if_pasted = self.usable
-        if "irrelevant" in self.method.marks:
+        if "irrelevant" in self.method.needs:
             self.usable_if_pasted = usable(self.method, data, pasted=True)
         self.best: dict[str, Tensor] = {}
 
