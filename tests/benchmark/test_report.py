@@ -12,7 +12,7 @@ from PIL import Image
 from scipy import stats
 
 from visteer.benchmark.differences import differences
-from visteer.benchmark.plots import Point, fractions_plot, points_plot
+from visteer.benchmark.plots import ForestRow, Point, _span, forest_plot, fractions_plot, points_plot
 from visteer.benchmark.records import CellRecord
 from visteer.benchmark.report import render_benchmark
 from visteer.benchmark.spec import BenchmarkSpec, DataSpec, ModelSpec
@@ -110,7 +110,7 @@ def test_the_page_says_what_was_run_and_refers_to_nothing_outside(spec, records,
     page = render_benchmark(spec, records, 'name = "small" # <script>', {"busi, tiny": picture})
     for text in ("9 of 9 done", "device cpu", "+0.110 ± ", "1.100 ± 0.000 ×", "gamma = 20.0", "--report"):
         assert text in page
-    assert page.count("<svg") == 4  # agreement, f2 and IoU over the fractions, cost
+    assert page.count("<svg") == 5  # gains, agreement, f2 and IoU over the fractions, cost
     assert "<script" not in page
     assert not re.search(r'(?:src|href)="(?!data:|#)', page)
     assert page == render_benchmark(spec, records, 'name = "small" # <script>', {"busi, tiny": picture})
@@ -153,6 +153,30 @@ def test_a_wide_interval_does_not_show_what_cannot_be():
     assert value.half > 5
     assert ticks
     assert all(0 <= tick <= 1 for tick in ticks)
+
+
+def test_a_forest_plot_has_a_heading_a_data_set_and_shows_every_mean():
+    values = (Value(-0.3, 0.05, 3), Value(0.02, math.nan, 1))
+    rows = [
+        ForestRow("busi", "a", values),
+        ForestRow("busi", "b", (Value(0.1, 3.0, 2), Value(math.nan, math.nan, 0))),
+        ForestRow("isic", "a", values),
+    ]
+    plot = forest_plot(rows, ["accuracy", "IoU"], ["a", "b"], "f")
+    texts = re.findall(r">([a-z]+)</text>", plot)
+    assert [text for text in texts if text in ("busi", "isic", "a", "b")] == ["busi", "a", "b", "isic", "a"]
+    assert ("accuracy" in plot, "IoU" in plot) == (True, True)
+    low, high = _span([values[0], Value(0.1, 3.0, 2)], zero=True)
+    assert low < -0.35
+    assert 0.1 < high < 3.0  # the long bar is cut off, its mean is not
+    low, high = _span([Value(0.5, math.nan, 1)], zero=False)
+    assert low < 0.5 < high
+    assert _span([], zero=True)[0] < 0
+
+
+def test_the_report_shows_the_gains_at_a_glance(spec, records):
+    page = render_benchmark(spec, records, "", {})
+    assert ">busi, 100 %</text>" in page
 
 
 def test_what_was_never_annotated_is_a_level_beside_the_lines():

@@ -5,15 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 
 import numpy as np
 from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from visteer.benchmark.table import Value
-from visteer.report.plots import MUTED, RUN_INKS, inline_svg, quieten_axes
+from visteer.report.plots import LINE, MUTED, RUN_INKS, inline_svg, quieten_axes
 
 _SIGNS = ("o", "s", "^", "D", "v", "P", "X", "*")
 
@@ -87,6 +88,74 @@ def fractions_plot(
     return inline_svg(figure, name)
 
 
+@dataclass(frozen=True)
+class ForestRow:
+    """A row of a forest plot: the heading that it stands under, the approach, and a value for each column."""
+
+    heading: str
+    name: str
+    values: tuple[Value, ...]
+
+
+def forest_plot(
+    rows: Sequence[ForestRow],
+    columns: Sequence[str],
+    approaches: Sequence[str],
+    name: str,
+    *,
+    zero: bool = True,
+) -> Markup:
+    """A row an approach under the heading of its data set, a panel a figure: a sign for the mean, a bar its interval.
+
+    Arguments:
+        rows: those of one heading in a row; what has no mean stays empty.
+        columns: the titles of the panels.
+        approaches, name: as in `points_plot`.
+        zero: whether the values are differences: then a line marks 0 and stays in sight.
+
+    Each panel shows all means; a bar that is much longer than the others goes on beyond its edge.
+    """
+    lines: list[ForestRow | str] = []
+    for heading in dict.fromkeys(row.heading for row in rows):
+        lines += [heading, *(row for row in rows if row.heading == heading)]
+    figure = Figure(figsize=(2.2 + 1.9 * len(columns), 0.55 + 0.2 * len(lines)), layout="constrained")
+    figure.patch.set_visible(False)
+    panels = figure.subplots(1, len(columns), sharey=True, squeeze=False)[0]
+    for number, (axes, title) in enumerate(zip(panels, columns, strict=True)):
+        quieten_axes(axes, title, whole_numbers=False)
+        axes.grid(visible=False, axis="y")
+        axes.grid(axis="x", color=LINE, linewidth=0.8)
+        if zero:
+            axes.axvline(0, color=MUTED, linewidth=0.9)
+        shown = []
+        for place, line in enumerate(lines):
+            if isinstance(line, ForestRow) and line.values[number].count:
+                value = line.values[number]
+                _mark_across(axes, approaches.index(line.name), place, value)
+                shown.append(value)
+        axes.set_xlim(*_span(shown, zero=zero))
+        axes.xaxis.set_major_locator(MaxNLocator(4))
+    panels[0].set_yticks(range(len(lines)), [line if isinstance(line, str) else line.name for line in lines])
+    for line, label in zip(lines, panels[0].get_yticklabels(), strict=True):
+        label.set_fontweight("bold" if isinstance(line, str) else "normal")
+    panels[0].set_ylim(len(lines) - 0.4, -0.6)
+    return inline_svg(figure, name)
+
+
+def _span(values: Sequence[Value], *, zero: bool) -> tuple[float, float]:
+    """From where to where a panel goes: over all bars, but those much longer than the others are cut off."""
+    means = [value.mean for value in values] + [0.0] * (zero or not values)
+    halves = [0.0 if math.isnan(value.half) else value.half for value in values]
+    low, high = min(means), max(means)
+    room = max(2 * (high - low), 1.1 * median(halves or [1.0]))
+    bars = [value.mean - half for value, half in zip(values, halves, strict=True)]
+    left = max(min([low, *bars]), low - room)
+    bars = [value.mean + half for value, half in zip(values, halves, strict=True)]
+    right = min(max([high, *bars]), high + room)
+    pad = 0.06 * (right - left) or 1.0
+    return left - pad, right + pad
+
+
 def _axes(x_label: str, y_label: str) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(4.6, 2.8), layout="constrained")
     figure.patch.set_visible(False)
@@ -104,6 +173,19 @@ def _legend(axes: Axes) -> None:
 
 def _ink(place: int) -> str:
     return RUN_INKS[place % len(RUN_INKS)]
+
+
+def _mark_across(axes: Axes, place: int, y: float, x: Value) -> None:
+    """A point of a forest plot with its interval."""
+    axes.errorbar(
+        x.mean,
+        y,
+        xerr=None if math.isnan(x.half) else x.half,
+        fmt=_SIGNS[place % len(_SIGNS)],
+        markersize=5,
+        color=_ink(place),
+        elinewidth=1.2,
+    )
 
 
 def _mark(

@@ -11,7 +11,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from visteer.benchmark.differences import FIGURES, Difference, differences
-from visteer.benchmark.plots import Point, fractions_plot, points_plot
+from visteer.benchmark.plots import ForestRow, Point, forest_plot, fractions_plot, points_plot
 from visteer.benchmark.records import CellRecord
 from visteer.benchmark.spec import BenchmarkSpec
 from visteer.benchmark.table import (
@@ -29,6 +29,7 @@ from visteer.steering import SteeringConfig
 
 GAIN = "f2"
 AGREEMENT = "iou"
+GAINS = ("accuracy", "f2", "epg", "iou")
 
 
 def render_benchmark(
@@ -53,6 +54,7 @@ def render_benchmark(
         reference=next(iter(spec.approaches)),
         difference_heads=("data", "annotated", "model", "approach", *map(title_of, FIGURES), "cost"),
         differences=[_difference_row(row) for row in gains],
+        gains=gains_plot(spec, gains) if gains else "",
         plots=list(_plots(spec, table, gains)),
         pictures=[(caption, _data_uri(path)) for caption, path in pictures.items()],
         settings=_settings(records),
@@ -130,6 +132,20 @@ def _plots(
             labels = ("cost, ×", f"gain in {title_of(GAIN)}")
             plot = points_plot(costs, styles, f"cost-{number}", labels, (0, math.inf), (-1, 1))
             yield f"{about}: gain over {next(iter(spec.approaches))} against cost of an epoch", plot
+
+
+def gains_plot(spec: BenchmarkSpec, gains: Sequence[Difference]) -> Markup:
+    """What each approach gains in prediction and maps, by data set, model and fraction, as an `<svg>` element."""
+    rows = [
+        ForestRow(_place(spec, row), row.approach, tuple(row.values[name] for name in GAINS)) for row in gains
+    ]
+    return forest_plot(rows, [title_of(name) for name in GAINS], tuple(spec.approaches), f"gains-{spec.name}")
+
+
+def _place(spec: BenchmarkSpec, row: Difference) -> str:
+    """The data set, and what else there is more than one of."""
+    model = f", {row.model}" * (len(spec.models) > 1)
+    return f"{row.data}{model}" + f", {100 * row.fraction:g} %" * (len(spec.fractions) > 1)
 
 
 def _over_fractions(
