@@ -136,11 +136,25 @@ def test_what_is_recovered_is_a_share_of_what_was_lost():
     results = [
         run("clean", 0.7, 0.8, 0.1, "tag"),
         run("without", 0.4, 0.6, 0.5),
-        run("visteer", 0.7, 0.7, 0.1),
+        run("transplant", 0.7, 0.7, 0.1),
     ]
     row = script.planted(results)[2].splitlines()[-1]
     assert row.split("|")[-3].strip() == "75"  # of 0.8 - 0.4
     assert row.split("|")[-2].strip() == "80"
+
+
+def test_the_summary_says_how_many_runs_there_are_and_how_far_they_go():
+    def run(approach: str, seed: int, accuracy: float) -> dict[str, object]:
+        named = {"study": "busi", "mark": "tag", "approach": approach, "fraction": 1.0, "seed": seed}
+        return {**named, "accuracy": accuracy, "accuracy_clean": 0.8, "reliance_irrelevant": 0.5}
+
+    results = [run(name, seed, 0.4) for name in ("clean", "without") for seed in (0, 1)]
+    results += [run("visteer-first-order", 0, 0.6), run("visteer-first-order", 1, 0.8)]
+    decoys = [decoy("without", 1, 0.6), decoy("clean", 1, 0.9)]
+    text = script.summary(decoys, results, [], [{"multiples": {"both": [1.0, 1.07, 1.2]}}])[1]
+    assert "Visteer brings back 75 (50 to 100) (2 runs), the published loss – (0 runs)" in text
+    assert "with plain training, 60.0 % (1 seed)" in text
+    assert "takes 1.07 times a plain one" in text
 
 
 def test_the_cost_table_has_the_median_and_quartiles():
