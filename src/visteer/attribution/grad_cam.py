@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from visteer.attribution.batch_statistics import ConstantStatistics
 from visteer.attribution.methods import class_activation_map
 from visteer.models.target_layer import find_target_layer, get_layer
 
@@ -27,8 +28,10 @@ class GradCAM:
     in-place ReLU behind the layer does not change it. If nothing up to the layer needs a gradient (frozen
     layers), the gradient starts at the layer. A capture lives exactly as long as the graph of its logits.
 
-    The layer should be the output of a stage, not a bare convolution before a BatchNorm in train mode: batch
-    statistics mix the images of a batch, and for a batch of one the channel weights vanish.
+    In training, the statistics of a BatchNorm behind the layer are constants for the channel weights, as they are in
+    evaluation, where maps are looked at: else the weights would mix the images of a batch, and a loss on maps would
+    train maps that nobody sees. The gradient of the prediction goes through them as always. It does not work with
+    `SyncBatchNorm` over several processes, nor in a compiled model.
 
     Works under autocast, with `channels_last`, and with a model wrapped in `DistributedDataParallel` or by
     `torch.compile` (open the context before the first call of the compiled model; second order through a
@@ -73,15 +76,20 @@ class GradCAM:
         self._yields = yield_to_prediction
         self._captures: weakref.WeakValueDictionary[int, _Capture] = weakref.WeakValueDictionary()
         self._count = 0
-        self._handle: RemovableHandle | None = None
+        self._model = model
+        self._statistics = ConstantStatistics(model)
+        self._handles: list[RemovableHandle] = []
 
     def __enter__(self) -> Self:
-        if self._handle is not None:
+        if self._handles:
             raise ValueError("this GradCAM is open already; make a second one to nest them")
         # A compiled model must leave its graph at the layer, or the captured tensor is no part of it.
-        self._handle = self._layer.register_forward_hook(
-            torch.compiler.disable(self._capture)  # type: ignore[no-untyped-call]
-        )
+        capture = torch.compiler.disable(self._capture)  # type: ignore[no-untyped-call]
+        self._statistics.watch()
+        self._handles = [
+            self._model.register_forward_pre_hook(self._begin),
+            self._layer.register_forward_hook(capture),
+        ]
         return self
 
     def __exit__(
@@ -90,9 +98,13 @@ class GradCAM:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._handle is not None:
-            self._handle.remove()
-            self._handle = None
+        for handle in self._handles:
+            handle.remove()
+        self._handles = []
+        self._statistics.leave()
+
+    def _begin(self, _model: nn.Module, _inputs: object) -> None:
+        self._statistics.active = False  # until the layer has run
 
     def maps(
         self,
@@ -160,6 +172,7 @@ class GradCAM:
             )
         if not torch.is_grad_enabled():
             return None
+        self._statistics.active = True
         activation = output if output.requires_grad else output.detach().clone().requires_grad_()
         passed_on = activation.clone()
         for_maps = _yielding_to(passed_on, activation) if self._yields else activation
@@ -180,14 +193,15 @@ class GradCAM:
             if capture.activation._version != capture.version:
                 changed = True
                 continue
-            gradients: tuple[Tensor | None, ...] = torch.autograd.grad(
-                logits,
-                capture.activation,
-                score,
-                retain_graph=True,
-                create_graph=create_graph,
-                allow_unused=True,
-            )
+            with self._statistics.for_maps():
+                gradients: tuple[Tensor | None, ...] = torch.autograd.grad(
+                    logits,
+                    capture.activation,
+                    score,
+                    retain_graph=True,
+                    create_graph=create_graph,
+                    allow_unused=True,
+                )
             gradient = gradients[0]
             if gradient is None:
                 continue
