@@ -89,7 +89,12 @@ def main() -> None:
     run = DecoyRun("decoy-fashion-ross", "transplant", given.seed, given.fraction)
     path = None if given.out is None else given.out / f"{run.name}--without-{given.without}.json"
     config = decoy_config(run).to_dict()
-    result = kept_result(path, config, lambda: {"without": given.without, **run_decoy(run)})
+    result = kept_result(
+        path,
+        config,
+        {**run.about, "without": given.without},
+        lambda: {"without": given.without, **run_decoy(run)},
+    )
     sys.stdout.write(json.dumps(result, indent=1) + "\n")
 
 

@@ -40,7 +40,12 @@ def main() -> None:
     path = None if given.out is None else given.out / f"{name}--{run.name}.json"
     config = SteeringConfig.from_dict(planted_settings(run)).to_dict()
     del config["select_by"], config["target_layer"]  # by the study
-    result = kept_result(path, config, lambda: {"study": name, **run_planted(Study(given.study), run)})
+    result = kept_result(
+        path,
+        config,
+        {**run.about, "study": name},
+        lambda: {"study": name, **run_planted(Study(given.study), run)},
+    )
     sys.stdout.write(json.dumps(result, indent=1) + "\n")
 
 

@@ -194,6 +194,32 @@ def test_a_cell_begun_with_other_settings_is_not_taken_for_this_one(spec_path: P
         run_cell(read_spec(spec_path), out, cell)
 
 
+def test_a_cell_that_failed_before_its_first_epoch_starts_anew_with_mended_settings(
+    spec_path, tmp_path: Path
+):
+    text = spec_path.read_text(encoding="utf-8")
+    spec_path.write_text(text.replace("epochs = 1", "epochs = 1\nlearning_rate = 1e30"), encoding="utf-8")
+    spec, out = read_spec(spec_path), tmp_path / "out"
+    grid_module.prepare_studies(spec, out)
+    cell = next(spec.cells())
+    with pytest.raises(VisteerError, match="no number any more"):
+        run_cell(spec, out, cell)
+    spec_path.write_text(text, encoding="utf-8")
+    record = run_cell(read_spec(spec_path), out, cell)
+    assert record.state == "done"
+    record_path(out, cell).unlink()
+    assert run_cell(read_spec(spec_path), out, cell).run == record.run
+
+
+def test_files_that_cannot_be_used_are_told(spec_path: Path, tmp_path: Path):
+    (tmp_path / "pictures/images/cat/03.png").write_bytes(b"no picture")
+    told: list[str] = []
+    grid_module.prepare_studies(read_spec(spec_path), tmp_path / "out", on_note=told.append)
+    (line,) = told
+    assert line.startswith("blobs: 1 files cannot be used and are left out, such as ")
+    assert "03.png" in line
+
+
 def test_a_cell_that_fails_is_tried_twice_and_shown_while_the_others_run(spec_path: Path, tmp_path: Path):
     text = spec_path.read_text(encoding="utf-8").replace('approaches = ["without", "proposed"]', "")
     text = text.replace("seeds = [0, 1]", "seeds = [0]").replace("fractions = [1.0, 0.5]", "")
@@ -254,6 +280,10 @@ def test_an_attention_branch_cell_goes_on_though_the_file_names_a_layer(spec_pat
         '"seconds": null',
         '"epoch_seconds": "x"',
         '"machine": "x"',
+        '"run": ["a"]',
+        '"run": "../steered-1"',
+        '"attempts": "x"',
+        '"error": null',
         '"state": "?"',
     ],
 )

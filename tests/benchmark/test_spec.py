@@ -48,6 +48,7 @@ def test_paths_count_from_the_file_or_from_the_data_root(spec_path: Path, tmp_pa
     [
         ("seeds = [0, 1]", "seeds = [0, 0]", "twice"),
         ("seeds = [0, 1]", "seeds = []", "at least one number"),
+        ('["without", "proposed"]', '["abn", "abn"]', "one stands there twice"),
         ("seeds = [0, 1]", "seeds = [-1]", "no whole number"),
         ("fractions = [1.0, 0.5]", "fractions = [1.5]", "no number in"),
         ('"proposed"]', '"mine"]', "'mine' needs a table"),

@@ -36,7 +36,7 @@ def test_runs_have_the_settings_that_the_command_gives_today(result):
 def test_the_command_that_the_page_gives_reads_the_result_that_is_there():
     run = DecoyRun("decoy-fashion-ross", "transplant", 1, 0.001)
     path = script.RESULTS / "decoy" / f"{run.name}.json"
-    kept = kept_result(path, decoy_config(run).to_dict(), lambda: pytest.fail("it was run again"))
+    kept = kept_result(path, decoy_config(run).to_dict(), run.about, lambda: pytest.fail("it was run again"))
     assert kept == script.json.loads(path.read_text(encoding="utf-8"))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import sys
 import time
-from collections.abc import Container
+from collections.abc import Callable, Container
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
@@ -53,11 +53,12 @@ def prepare_studies(
     progress: Progress | None = None,
     *,
     wanted: Container[tuple[str, str]] | None = None,
+    on_note: Callable[[str], None] | None = None,
 ) -> None:
     """Make the studies of a grid with the regions of their data sets as edits; those that are there stay.
 
     Files that cannot be used are left out, as `visteer init --on-bad skip` does. Of the studies that are not there
-    only those whose (data, model) is `wanted` are made; None makes all.
+    only those whose (data, model) is `wanted` are made; None makes all. `on_note` is called with what was left out.
 
     Raises:
         VisteerError: the images, their regions or the model cannot be had.
@@ -82,7 +83,12 @@ def prepare_studies(
             elif wanted is not None and (data.name, model.name) not in wanted:
                 continue
             else:
-                study = make_study(folder, settings, on_bad="skip", progress=progress).study
+                made = make_study(folder, settings, on_bad="skip", progress=progress)
+                study = made.study
+                bad = [problem for problem in made.problems if problem.severity == "error"]
+                if bad and on_note is not None:
+                    first = f"{bad[0].path}: {bad[0].what}"
+                    on_note(f"{data.name}: {len(bad)} files cannot be used and are left out, such as {first}")
             with study.open_edits(create=True) as store:
                 empty = not store.count()
             if empty and (steered or _has_regions(study)):
@@ -161,11 +167,12 @@ def _has_boxes(study: Study) -> bool:
 
 
 def _run_of(study: Study, cell: Cell, config: SteeringConfig) -> str | None:
-    """The run that was begun for `cell`, if any.
+    """The run that was begun for `cell`, if any. One with other settings and no finished epoch is left aside.
 
     Raises:
         VisteerError: it was begun with other settings.
     """
+    other: str | None = None
     for run in study.runs():
         facts = study.run_folder(run).describe()
         if facts.get("cell") != cell.name:
@@ -174,12 +181,15 @@ def _run_of(study: Study, cell: Cell, config: SteeringConfig) -> str | None:
         # Without one the study's was taken; a run with an attention branch has none.
         if config.target_layer is None or METHODS[config.method].has_branch:
             begun = replace(begun, target_layer=config.target_layer)
-        if begun != config:
-            raise VisteerError(
-                f"{cell.name} was begun with other settings (run {run}); take another --out, or delete "
-                f"{study.run_folder(run).folder}"
-            )
-        return run
+        if begun == config:
+            return run
+        if study.run_folder(run).history():
+            other = run
+    if other is not None:
+        raise VisteerError(
+            f"{cell.name} was begun with other settings (run {other}); take another --out, or delete "
+            f"{study.run_folder(other).folder}"
+        )
     return None
 
 

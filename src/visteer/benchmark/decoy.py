@@ -68,6 +68,12 @@ class DecoyRun:
     epochs: int = EPOCHS
 
     @property
+    def about(self) -> dict[str, object]:
+        """What the result says of the run beside its settings."""
+        names = ("data", "approach", "seed", "fraction", "marks")
+        return {name: getattr(self, name) for name in names}
+
+    @property
     def name(self) -> str:
         """Its name in files.
 
@@ -126,11 +132,7 @@ def run_decoy(
         **{name: accuracy(model, part) for name, part in _parts(decoys).items()},
         "train_accuracy": steered.history[-1]["train_accuracy"],
         "seconds": seconds,
-        "data": run.data,
-        "approach": run.approach,
-        "seed": run.seed,
-        "fraction": run.fraction,
-        "marks": run.marks,
+        **run.about,
         "marked_images": len(edits),
         "config": config.to_dict(),
     }

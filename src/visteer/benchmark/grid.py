@@ -53,6 +53,7 @@ def run_grid(
     engine: Engine = "local",
     on_cell: Callable[[Standing], None] | None = None,
     progress: Progress | None = None,
+    on_note: Callable[[str], None] | None = None,
 ) -> tuple[CellRecord, ...]:
     """Run every cell of `spec_path` that is not done, each in a process of its own, and give all records.
 
@@ -63,7 +64,8 @@ def run_grid(
         workers: the cells at work at once; on one machine they share its processors.
         engine: "local", or "ray" for the Ray cluster that `ray.init` finds; it needs `out` and the data on a
             file system that all machines share.
-        on_cell: called after each cell. progress: called while the images are read.
+        on_cell: called after each cell. progress: called while the images are read. on_note: called with what was
+            left out of the data.
 
     Raises:
         VisteerError: the file or the data cannot be used, a done cell has other settings than the file now, another
@@ -80,7 +82,8 @@ def run_grid(
         _refuse_other_settings(spec, out, records.values())
         waiting = [cell for cell in cells if records[cell].state != "done"]
         records |= {cell: replace(records[cell], state="waiting") for cell in waiting}
-        prepare_studies(spec, out, progress, wanted={(cell.data, cell.model) for cell in waiting})
+        needed = {(cell.data, cell.model) for cell in waiting}
+        prepare_studies(spec, out, progress, wanted=needed, on_note=on_note)
         kept = (out / "spec.toml").resolve()
         if spec_path.resolve() != kept:
             write_text(kept, spec_path.read_text(encoding="utf-8"))

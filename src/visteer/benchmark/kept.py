@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,13 +20,17 @@ ACCURACIES = {
 
 
 def kept_result(
-    path: Path | None, config: Mapping[str, object], run: Callable[[], dict[str, object]]
+    path: Path | None,
+    config: Mapping[str, object],
+    about: Mapping[str, object],
+    run: Callable[[], dict[str, object]],
 ) -> dict[str, object]:
     """What `run` gives, kept as JSON at `path`; what is there already is read instead. None keeps nothing.
 
     Arguments:
         path: the file.
         config: the settings that the result's own "config" must have; it may have others beside them.
+        about: entries that the result itself must have, such as its approach and seed.
         run: gives the result, with its accuracies.
 
     Raises:
@@ -44,15 +47,23 @@ def kept_result(
         write_text(path, json.dumps(result, indent=1) + "\n")
         return result
     try:
-        kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
         then: dict[str, object] = kept["config"]
-        sound = isinstance(then, dict) and all(math.isfinite(kept[name]) for name in ACCURACIES)
+        sound = isinstance(then, dict) and all(type(kept[name]) is float for name in ACCURACIES)
+        others = {name: kept[name] for name in about if kept[name] != about[name]}
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         sound = False
     if not sound:
         raise VisteerError(f"{path} is damaged; delete it, and it is measured again")
+    for name, there in others.items():
+        raise VisteerError(f"{path} is of {name} {there}, not {about[name]}; take another --out")
     for name, (before, now) in changed_settings(then, config).items():
         raise VisteerError(
             f"{path} was measured with {name} {before}, not {now}; delete it, or take another --out"
         )
     return kept
+
+
+def _refuse(constant: str) -> None:
+    """NaN and infinities are no JSON and no result."""
+    raise ValueError(constant)

@@ -51,6 +51,11 @@ class PlantedRun:
     freeze: tuple[str, ...] = ()
 
     @property
+    def about(self) -> dict[str, object]:
+        """What the result says of the run beside its settings."""
+        return {name: getattr(self, name) for name in ("mark", "approach", "seed", "fraction")}
+
+    @property
     def name(self) -> str:
         """Its name in files."""
         return f"planted-{self.mark}--{self.approach}--f{self.fraction:g}--s{self.seed}"
@@ -108,10 +113,7 @@ def run_planted(
     return {
         **figures,
         "seconds": seconds,
-        "mark": run.mark,
-        "approach": run.approach,
-        "seed": run.seed,
-        "fraction": run.fraction,
+        **run.about,
         "marked_images": len(training.edited),
         "config": config.to_dict(),
     }

@@ -63,7 +63,7 @@ def read_record(out: Path, cell: Cell) -> CellRecord:
     path = record_path(out, cell)
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        record = CellRecord(**{**content, "cell": Cell(**content["cell"])})
+        record = CellRecord(**{**content, "cell": Cell(**content["cell"]), "state": content["state"]})
     except FileNotFoundError:
         return CellRecord(cell)
     except OSError as error:
@@ -78,6 +78,12 @@ def read_record(out: Path, cell: Cell) -> CellRecord:
 def _is_sound(record: CellRecord) -> bool:
     if record.state not in ("waiting", "done", "failed"):
         return False
+    # The run is a folder's name: it must not lead elsewhere.
+    run: object = record.run
+    if run is not None and not (isinstance(run, str) and run and Path(run).name == run):
+        return False
+    if not _is_number(record.attempts) or not _is_text(record.error):
+        return False
     if not all(isinstance(table, dict) for table in (record.config, record.figures, record.machine)):
         return False
     if not _is_number(record.seconds) or not (
@@ -88,6 +94,10 @@ def _is_sound(record: CellRecord) -> bool:
         isinstance(figure, dict) and all(part is None or _is_number(part) for part in figure.values())
         for figure in record.figures.values()
     )
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
 
 
 def _is_number(value: object) -> bool:

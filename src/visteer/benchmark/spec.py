@@ -226,6 +226,8 @@ def _parse(tables: Mapping[str, object], root: Path, default_name: str) -> Bench
     _refuse_unknown("the file", tables, known)
     chosen = tables["approaches"]
     if isinstance(chosen, list):
+        if len(set(map(str, chosen))) < len(chosen):
+            raise ValueError("approaches: one stands there twice")
         chosen = {str(name): {} for name in chosen}
     if not isinstance(chosen, dict):
         raise TypeError(f"approaches must be a list of names or a table, not {chosen!r}")
@@ -249,7 +251,7 @@ def _parse(tables: Mapping[str, object], root: Path, default_name: str) -> Bench
         settings=_table(tables.get("settings", {}), "settings"),
     )
     for kind, names in (("data", [d.name for d in spec.data]), ("models", [m.name for m in spec.models])):
-        if len(set(names)) < len(names):
+        if len({name.lower() for name in names}) < len(names):  # they name folders
             raise ValueError(f"two entries of {kind} have one name; give each its own")
     if min(spec.fractions) <= 0:
         raise ValueError("fractions must be above 0")

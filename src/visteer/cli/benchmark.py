@@ -116,6 +116,7 @@ def benchmark(
             engine=one_of(engine, Engine, "--engine"),  # type: ignore[arg-type]
             on_cell=_tell,
             progress=bars,
+            on_note=note,
         )
     _show_grid(folder, report=report, json=json)
 
@@ -127,7 +128,7 @@ def _show_grid(folder: Path, *, report: bool, json: bool) -> None:
     written = write_tables(folder, table)
     figures = write_figures(folder, grid, records)
     page = folder / "report.html"
-    if report:
+    if report := report or page.exists():  # one that is there would be of other results
         pictures = {path.stem.removeprefix("figure-"): path for path in figures if path.suffix == ".png"}
         text = (folder / "spec.toml").read_text(encoding="utf-8")
         write_text(page, render_benchmark(grid, records, text, pictures))
@@ -165,7 +166,7 @@ def _run_decoy(run: DecoyRun, data: Path | None, out: Path | None, *, json: bool
             return run_decoy(run, data, on_step=bar)
 
     path = None if out is None else out / f"{run.name}.json"
-    result = kept_result(path, decoy_config(run).to_dict(), train)
+    result = kept_result(path, decoy_config(run).to_dict(), run.about, train)
     if json:
         print_json(result)
         return
