@@ -53,13 +53,14 @@ class ConstantStatistics:
         """Begin to watch."""
         for norm in self._norms:
             self._handles.append(norm.register_forward_pre_hook(self._before))
-            self._handles.append(norm.register_forward_hook(self._after, always_call=True))
+            self._handles.append(norm.register_forward_hook(self._after))
 
     def leave(self) -> None:
         """Watch no longer; graphs that were made meanwhile can still be asked."""
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
+        self._after()  # of a forward pass that failed
 
     @contextmanager
     def for_maps(self) -> Iterator[None]:
@@ -75,7 +76,7 @@ class ConstantStatistics:
             self._modes.append(_BatchNormCalls(self))
             self._modes[-1].__enter__()  # type: ignore[no-untyped-call]
 
-    def _after(self, _module: nn.Module, _inputs: object, _output: object) -> None:
+    def _after(self, *_: object) -> None:
         if self._modes:
             self._modes.pop().__exit__(None, None, None)  # type: ignore[no-untyped-call]
 

@@ -76,20 +76,16 @@ class GradCAM:
         self._yields = yield_to_prediction
         self._captures: weakref.WeakValueDictionary[int, _Capture] = weakref.WeakValueDictionary()
         self._count = 0
-        self._model = model
         self._statistics = ConstantStatistics(model)
-        self._handles: list[RemovableHandle] = []
+        self._handle: RemovableHandle | None = None
 
     def __enter__(self) -> Self:
-        if self._handles:
+        if self._handle is not None:
             raise ValueError("this GradCAM is open already; make a second one to nest them")
         # A compiled model must leave its graph at the layer, or the captured tensor is no part of it.
         capture = torch.compiler.disable(self._capture)  # type: ignore[no-untyped-call]
         self._statistics.watch()
-        self._handles = [
-            self._model.register_forward_pre_hook(self._begin),
-            self._layer.register_forward_hook(capture),
-        ]
+        self._handle = self._layer.register_forward_hook(capture)
         return self
 
     def __exit__(
@@ -98,13 +94,10 @@ class GradCAM:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        for handle in self._handles:
-            handle.remove()
-        self._handles = []
+        if self._handle is not None:
+            self._handle.remove()
+            self._handle = None
         self._statistics.leave()
-
-    def _begin(self, _model: nn.Module, _inputs: object) -> None:
-        self._statistics.active = False  # until the layer has run
 
     def maps(
         self,
@@ -162,6 +155,7 @@ class GradCAM:
                     widen(activation), widen(gradient), method, constant_weights=constant_weights
                 )
                 maps.append(_relu_with_dead_maps_open(raw) if create_graph else raw.relu())
+        self._statistics.active = False  # until the layer has run again: what lies before it costs nothing
         return maps[0] if single else torch.stack(maps, dim=1)
 
     def _capture(self, _module: nn.Module, _inputs: object, output: object) -> Tensor | None:
