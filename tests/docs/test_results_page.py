@@ -138,7 +138,7 @@ def test_what_is_recovered_is_a_share_of_what_was_lost():
         run("without", 0.4, 0.6, 0.5),
         run("transplant", 0.7, 0.7, 0.1),
     ]
-    row = script.planted(results)[2].splitlines()[-1]
+    row = script.planted(results)[-2].splitlines()[-1]
     assert row.split("|")[-3].strip() == "75"  # of 0.8 - 0.4
     assert row.split("|")[-2].strip() == "80"
 
