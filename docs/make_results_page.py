@@ -117,8 +117,8 @@ at the image's resolution, empty masks pull maps to zero), `visteer` what vistee
 to transplant, so it is the loss on maps alone. The kept epoch is picked by F2 and AUC, for all alike.
 
 Both losses put the maps on the object: on ISIC they overlap the lesion by four fifths, on BUSI and Imagenette by about
-half, where plain maps hardly overlap it at all. With Visteer's no prediction suffers as far as these seeds can tell;
-the published one costs some accuracy on Imagenette. A few hundredths of accuracy these seeds cannot tell. Before
+half, where plain maps hardly overlap it at all. No prediction suffers as far as these seeds can tell, and they cannot
+tell a few hundredths. Before
 [decision 22](decisions/0022-a-batch-s-statistics-are-constants-for-maps.md) the published loss cost a tenth of the
 accuracy on ISIC and Imagenette, and moved the maps half as far or less.""",
     "small": """\
