@@ -19,6 +19,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
 
+from visteer.attribution.methods import widen
+
 
 class ConstantStatistics:
     """Watches the BatchNorms of `model`; inside `for_maps` gradients take the statistics of a batch as constants.
@@ -82,7 +84,7 @@ class ConstantStatistics:
 
 
 class _BatchNormCalls(TorchFunctionMode):
-    """Gives what `torch.batch_norm` gives from a batch a second gradient, for maps."""
+    """Gives what `torch.nn.functional.batch_norm` gives from a batch a second gradient, for maps."""
 
     def __init__(self, statistics: ConstantStatistics) -> None:
         super().__init__()
@@ -120,9 +122,8 @@ def _scaled_by(
 
 def _scale(images: Tensor, weight: Tensor | None, epsilon: float) -> Tensor:
     """What a BatchNorm multiplies by, for each channel, in the shape of `images`."""
-    wide = images if images.dtype == torch.float64 else images.float()
     axes = [axis for axis in range(images.ndim) if axis != 1]
-    inverse = (wide.var(axes, correction=0) + epsilon).rsqrt()
+    inverse = (widen(images).var(axes, correction=0) + epsilon).rsqrt()
     scale = inverse if weight is None else inverse * weight
     return scale.reshape([-1 if axis == 1 else 1 for axis in range(images.ndim)])
 

@@ -10,8 +10,8 @@ from types import MappingProxyType
 import torch
 from torch import Tensor, nn
 
-from visteer.attribution.grad_cam import GradCAM, target_columns, widen
-from visteer.attribution.methods import CHANNEL_WEIGHTS
+from visteer.attribution.grad_cam import GradCAM, target_columns
+from visteer.attribution.methods import CHANNEL_WEIGHTS, widen
 from visteer.models.abn import AttentionBranchOutputs, find_attention_branch
 from visteer.models.wrapping import unwrap_model
 

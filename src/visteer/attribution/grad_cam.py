@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from visteer.attribution.batch_statistics import ConstantStatistics
-from visteer.attribution.methods import class_activation_map
+from visteer.attribution.methods import class_activation_map, widen
 from visteer.models.target_layer import find_target_layer, get_layer
 
 
@@ -21,8 +21,8 @@ class GradCAM:
 
     A context manager. Inside it, every forward pass of `model` with gradients on can be explained by `maps`,
     at the cost of a backward pass through the head (what lies behind `layer`) alone. The network is not
-    changed: one hook sits on the layer while the context is open, and is gone after it, whatever happened
-    inside. Several contexts, and several forward passes in one, do not disturb each other.
+    changed: hooks sit on the layer and on the BatchNorms while the context is open, and are gone after it,
+    whatever happened inside. Several contexts, and several forward passes in one, do not disturb each other.
 
     What is captured is the layer's output as it left the layer: the network goes on with a copy, so that an
     in-place ReLU behind the layer does not change it. If nothing up to the layer needs a gradient (frozen
@@ -259,11 +259,6 @@ def target_columns(logits: Tensor, targets: Tensor | None) -> tuple[tuple[Tensor
         raise ValueError(f"targets must lie in [0, {classes}), got {targets.min()} to {targets.max()}")
     targets = targets.to(logits.device, torch.int64)
     return ((targets,), True) if targets.ndim == 1 else (targets.unbind(dim=1), False)
-
-
-def widen(values: Tensor) -> Tensor:
-    """In float32, or float64 if they are so already."""
-    return values if values.dtype == torch.float64 else values.float()
 
 
 def _yielding_to(passed_on: Tensor, activation: Tensor) -> Tensor:

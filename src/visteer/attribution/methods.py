@@ -108,3 +108,8 @@ def class_activation_map(
     if constant_weights:
         weights = weights.detach()
     return (weights * activations).sum(dim=1)
+
+
+def widen(values: Tensor) -> Tensor:
+    """In float32, or float64 if they are so already."""
+    return values if values.dtype == torch.float64 else values.float()
