@@ -210,12 +210,11 @@ class _Processes:
         return code
 
     def end(self) -> None:
-        """End those that run: each ends itself once its standard input does."""
+        """End those that run. A cell loses at most its unfinished epoch."""
         with self._lock:
             self.ended = True
             for process in self._running:
-                if process.stdin is not None:
-                    process.stdin.close()
+                process.terminate()
 
 
 def _on_this_machine(jobs: list[_Job], workers: int) -> Generator[CellRecord, None, None]:
