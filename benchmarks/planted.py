@@ -1,6 +1,6 @@
 """One run on a study with planted marks.
 
-    python benchmarks/planted.py STUDY --mark tag --approach visteer-first-order --seed 0
+    python benchmarks/planted.py STUDY --mark tag --approach visteer --seed 0
 
 The study needs edits with relevant regions (`visteer import STUDY --format masks`). The result, one JSON object, is
 printed and, with --out, kept there; one that is there already is not run again.

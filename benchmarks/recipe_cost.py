@@ -26,14 +26,12 @@ from visteer.edits.map_edit import MapEdit
 from visteer.errors import VisteerError
 from visteer.models import build_classifier, find_target_layer
 from visteer.steering import SteeringConfig, SteeringDataset, steer
-from visteer.steering.config import PRESETS
 
 VARIANTS = {
     "plain": {"method": "none"},
     "map loss": {"method": "attention-mse"},
     "transplant": {"method": "none", "irrelevant": "transplant"},
     "both": {"method": "attention-mse", "irrelevant": "transplant"},
-    "gentle": {**PRESETS["gentle"], "irrelevant": "transplant"},
 }
 
 

@@ -12,7 +12,7 @@ from visteer.benchmark.planted import APPROACHES, PlantedRun, plant, run_planted
 from visteer.errors import VisteerError
 from visteer.study import Study, import_regions, make_study
 
-RUN = PlantedRun("patch", "visteer-first-order", 3, 0.5, epochs=1)
+RUN = PlantedRun("patch", "visteer", 3, 0.5, epochs=1)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,8 @@ def test_settings_that_were_changed_are_told_and_those_of_the_data_are_not(spec_
         for name, now in spec.config(cell).to_dict().items()
         if (default := SteeringConfig().to_dict()[name]) != now
     }
+    plain = replace(cell, approach="without")
+    assert spec.changes(plain, {**spec.config(plain).to_dict(), "gamma": 99.0}) == {}  # it adds nothing
     text = spec_path.read_text(encoding="utf-8").replace("[settings]", '[settings]\ntarget_layer = "layer3"')
     spec_path.write_text(text, encoding="utf-8")
     assert read_spec(spec_path).changes(cell, ran) == {"target_layer": ("layer4", "layer3")}

@@ -27,7 +27,7 @@ MISUSES = {
     "no images": (("init", "NEW"), "--images"),
     "method": (("steer", "STUDY", "--method", "no"), "none, attention-mse"),
     "irrelevant": (("steer", "STUDY", "--irrelevant", "no"), "none, replace, transplant"),
-    "preset": (("train", "STUDY", "--preset", "no"), "default, gentle, paper"),
+    "preset": (("train", "STUDY", "--preset", "no"), "default, paper"),
     "setting": (("train", "STUDY", "--set", "no=1"), "not a setting: no; there are method, gamma"),
     "setting's form": (("train", "STUDY", "--set", "gamma"), "NAME=VALUE"),
     "setting's number": (("train", "STUDY", "--set", "gamma=much"), "gamma must be a number, not 'much'"),

@@ -38,7 +38,6 @@ def test_a_gamma_that_drowns_the_prediction_is_told(study):
 
 def test_what_the_other_command_takes_is_said(study):
     assert "that is for visteer train" in call("steer", study, "--method", "abn").misuse
-    assert "it is for visteer steer" in call("train", study, "--preset", "gentle").misuse
 
 
 def test_steer_refuses_a_method_without_marks_and_begins_no_run(phantom: Path, tmp_path: Path):

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import importlib.util
-from dataclasses import replace
 
 import pytest
 
 from tests.docs.markdown import ROOT
 from visteer.benchmark.decoy import DecoyRun, decoy_config
+from visteer.benchmark.differences import differences
 from visteer.benchmark.kept import kept_result
 from visteer.benchmark.planted import PlantedRun, planted_settings
+from visteer.benchmark.spec import changed_settings
+from visteer.benchmark.table import mean_over_seeds
 from visteer.steering import SteeringConfig
 
 _SPEC = importlib.util.spec_from_file_location("make_results_page", ROOT / "docs" / "make_results_page.py")
@@ -30,7 +32,7 @@ def test_the_page_is_the_one_generated():
 def test_runs_have_the_settings_that_the_command_gives_today(result):
     names = ("data", "approach", "seed", "fraction", "marks")
     run = DecoyRun(**{name: result[name] for name in names}, epochs=result["config"]["epochs"])
-    assert decoy_config(run) == SteeringConfig.from_dict(result["config"])
+    assert not changed_settings(result["config"], decoy_config(run).to_dict())
 
 
 def test_the_command_that_the_page_gives_reads_the_result_that_is_there():
@@ -45,7 +47,7 @@ def test_the_command_that_the_page_gives_reads_the_result_that_is_there():
 )
 def test_ablations_have_the_settings_of_the_whole(result):
     run = DecoyRun("decoy-fashion-ross", "transplant", result["seed"], result["fraction"])
-    assert decoy_config(run) == SteeringConfig.from_dict(result["config"])
+    assert not changed_settings(result["config"], decoy_config(run).to_dict())
 
 
 @pytest.mark.parametrize(
@@ -64,7 +66,8 @@ def test_runs_with_planted_marks_have_todays_settings(result):
         tuple(config["freeze"]),
     )
     chosen = {key: config[key] for key in ("select_by", "target_layer")}
-    assert SteeringConfig.from_dict({**planted_settings(run), **chosen}) == SteeringConfig.from_dict(config)
+    today = SteeringConfig.from_dict({**planted_settings(run), **chosen})
+    assert not changed_settings(config, today.to_dict())
 
 
 @pytest.mark.parametrize(("spec", "records"), script.grids(script.RESULTS / "grids"), ids=lambda v: "")
@@ -73,9 +76,7 @@ def test_a_benchmarks_runs_have_the_settings_of_its_file(spec, records):
     assert (script.RESULTS / "grids" / spec.name / "spec.toml").read_text(encoding="utf-8") == shipped
     for record in records:
         if record.state == "done":
-            ran = SteeringConfig.from_dict(record.config)
-            chosen_by_data = {key: getattr(ran, key) for key in ("select_by", "irrelevant", "target_layer")}
-            assert ran == replace(spec.config(record.cell), **chosen_by_data)
+            assert not spec.changes(record.cell, record.config)
 
 
 def decoy(approach: str, seed: int, accuracy: float) -> dict[str, object]:
@@ -149,7 +150,7 @@ def test_the_summary_says_how_many_runs_there_are_and_how_far_they_go():
         return {**named, "accuracy": accuracy, "accuracy_clean": 0.8, "reliance_irrelevant": 0.5}
 
     results = [run(name, seed, 0.4) for name in ("clean", "without") for seed in (0, 1)]
-    results += [run("visteer-first-order", 0, 0.6), run("visteer-first-order", 1, 0.8)]
+    results += [run("visteer", 0, 0.6), run("visteer", 1, 0.8)]
     decoys = [decoy("without", 1, 0.6), decoy("clean", 1, 0.9)]
     text = script.summary(decoys, results, [], [{"multiples": {"both": [1.0, 1.07, 1.2]}}])[1]
     assert "Visteer brings back 75 (50 to 100) (2 runs), the published loss – (0 runs)" in text
@@ -158,6 +159,33 @@ def test_the_summary_says_how_many_runs_there_are_and_how_far_they_go():
 
 
 def test_the_cost_table_has_the_median_and_quartiles():
-    result = {"model": "m", "layer": "l", "size": 96, "rounds": 3, "multiples": {"both": [1.04, 1.084, 1.1]}}
-    assert script.costs([result])[2].splitlines()[-1] == "| m | `l` | 96 | 3 | 1.08 (1.04 to 1.10) |"
+    one = [0.9, 1.0, 1.1]
+    multiples = {"map loss": one, "transplant": one, "both": [1.04, 1.084, 1.1]}
+    result = {"model": "m", "layer": "l", "size": 96, "rounds": 3, "multiples": multiples}
+    row = script.costs([result])[2].splitlines()[-1]
+    assert row == "| m | `l` | 96 | 3 | 1.00 (0.90 to 1.10) | 1.00 (0.90 to 1.10) | 1.08 (1.04 to 1.10) |"
     assert script.costs([]) == []
+
+
+@pytest.mark.parametrize(
+    ("data", "title"), [("busi", "BUSI"), ("isic", "ISIC"), ("imagenette", "Imagenette")]
+)
+def test_the_readme_says_what_was_measured(data, title):
+    spec, records = next(
+        entry for entry in script.grids(script.RESULTS / "grids") if entry[0].name == "whole"
+    )
+    row = next(r for r in differences(spec, records) if (r.data, r.approach) == (data, "visteer"))
+
+    def change(figure: str) -> str:
+        means = [
+            mean_over_seeds(
+                [r.value(figure) for r in records if r.cell.data == data and r.cell.approach == name]
+            )
+            for name in ("without", "visteer")
+        ]
+        return f"{means[0].mean:.3f} → {means[1].mean:.3f}"
+
+    gain = row.values["accuracy"]
+    interval = f"{gain.mean:+.3f} ({gain.mean - gain.half:.3f} to {gain.mean + gain.half:.3f})"
+    line = f"| {title} | {change('accuracy')} | {interval} | {change('epg')} | {change('iou')} |"
+    assert line in (ROOT / "README.md").read_text(encoding="utf-8")

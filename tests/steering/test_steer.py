@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
 import importlib
-import itertools
 import json
 import math
 import os
@@ -423,15 +421,13 @@ def test_a_damaged_run_is_named(tmp_path, text):
 
 
 def test_config_changes_make_a_difference_where_they_should():
-    """First order keeps the channel weights constant; where it yields to the prediction it trains otherwise again."""
+    """First order keeps the channel weights constant."""
     results = []
-    for constant, yields in ((False, False), (True, False), (True, True)):
-        model, config = small_model(), small_config(gamma=100.0)
-        changed = dataclasses.replace(config, constant_weights=constant, yield_to_prediction=yields)
-        steer(model, small_data(), changed)
+    for constant in (False, True):
+        model = small_model()
+        steer(model, small_data(), small_config(gamma=100.0, constant_weights=constant))
         results.append(weights_of(model))
-    for one, other in itertools.combinations(results, 2):
-        assert not torch.allclose(one, other, atol=1e-4)
+    assert not torch.allclose(*results, atol=1e-4)
 
 
 def test_maps_are_left_alone_while_the_prediction_is_at_chance():
@@ -471,12 +467,9 @@ def test_what_is_pasted_reaches_the_training(monkeypatch):
     assert not torch.allclose(results[0], results[1], atol=1e-4)
 
 
-def test_gentle_is_refused_where_it_could_do_nothing():
-    gentle = {"constant_weights": True, "yield_to_prediction": True}
+def test_constant_weights_are_refused_where_they_could_do_nothing():
     with pytest.raises(VisteerError, match="nothing up to 3"):
-        steer(small_model(), small_data(), small_config(freeze=("0", "2"), **gentle))
-    with pytest.raises(VisteerError, match="rrr has none"):
-        steer(small_model(), small_data(), small_config(method="rrr", **gentle))
+        steer(small_model(), small_data(), small_config(freeze=("0", "2"), constant_weights=True))
 
 
 def test_a_layer_without_height_and_width_is_named():
@@ -499,8 +492,3 @@ def test_a_batch_of_one_for_batch_norm_is_said():
     net = nn.Sequential(nn.Conv2d(3, 4, 16), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(4, 2))
     with pytest.raises(VisteerError, match="raise batch_size"):
         steer(net, small_data(), SteeringConfig(epochs=1, batch_size=1))
-
-
-def test_second_order_cannot_yield():
-    with pytest.raises(ValueError, match="constant_weights"):
-        SteeringConfig(yield_to_prediction=True)

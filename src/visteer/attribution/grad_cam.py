@@ -44,12 +44,6 @@ class GradCAM:
     Arguments:
         model: any module that gives logits (N, C).
         layer: dotted name of the layer in `model`; by default the last spatial stage (`find_target_layer`).
-        yield_to_prediction: in a backward pass, what all losses on the maps of an image send to the activations, m,
-            yields to what arrives there through the logits, g: where <m, g> < 0, m becomes m - <m, g> / <g, g> g. Were
-            the activations moved themselves, the maps would to first order not raise the prediction loss; in the
-            parameters, which images share, that is a tendency. For constant weights. Source: this project's own, after
-            the gradient surgery between tasks of Yu et al. 2020 (PCGrad), in the activations of an image instead of the
-            parameters, which would cost a second backward pass.
 
     Raises:
         VisteerError: no layer was given and none is found, or there is none of that name.
@@ -68,12 +62,9 @@ class GradCAM:
         (torch.Size([5, 8, 8]), True)
     """
 
-    def __init__(
-        self, model: nn.Module, layer: str | None = None, *, yield_to_prediction: bool = False
-    ) -> None:
+    def __init__(self, model: nn.Module, layer: str | None = None) -> None:
         self.layer_name = find_target_layer(model) if layer is None else layer
         self._layer = get_layer(model, self.layer_name)
-        self._yields = yield_to_prediction
         self._captures: weakref.WeakValueDictionary[int, _Capture] = weakref.WeakValueDictionary()
         self._count = 0
         self._statistics = ConstantStatistics(model)
@@ -139,14 +130,11 @@ class GradCAM:
             ValueError: the layer's output was changed in place behind the hook.
             ValueError: logits or targets do not fit in shape, or a target is no class.
             ValueError: the method is unknown.
-            ValueError: maps that yield to the prediction are asked for with their channel weights' graph.
             TypeError: the targets are not integers.
         """
         _check_logits(logits)
         columns, single = target_columns(logits, targets)
         second_order = create_graph and not constant_weights
-        if second_order and self._yields:
-            raise ValueError("maps that yield to the prediction need constant_weights=True")
         maps = []
         with torch.autocast(logits.device.type, enabled=False), torch.set_grad_enabled(create_graph):
             for column in columns:
@@ -169,8 +157,7 @@ class GradCAM:
         self._statistics.active = True
         activation = output if output.requires_grad else output.detach().clone().requires_grad_()
         passed_on = activation.clone()
-        for_maps = _yielding_to(passed_on, activation) if self._yields else activation
-        capture = _Capture(activation, for_maps, activation._version)
+        capture = _Capture(activation, activation._version)
         # The graph owns the capture; this object only looks at it. So a capture is there as long as its
         # logits can be explained, and no loop without `maps` piles up graphs.
         if passed_on.grad_fn is not None:
@@ -204,7 +191,7 @@ class GradCAM:
                     f"{len(logits)} rows of logits but {len(capture.activation)} images at layer "
                     f"{self.layer_name!r}; pass the logits as the model gave them"
                 )
-            return capture.for_maps, gradient
+            return capture.activation, gradient
         if changed:
             raise ValueError(
                 f"the output of layer {self.layer_name!r} was changed in place; "
@@ -218,10 +205,9 @@ class GradCAM:
 
 @dataclass(frozen=True, eq=False)
 class _Capture:
-    """`for_maps` is `activation`, or a view of it whose gradient yields."""
+    """The layer's output in one forward pass, and how often it had been changed in place by then."""
 
     activation: Tensor
-    for_maps: Tensor
     version: int
 
 
@@ -259,29 +245,6 @@ def target_columns(logits: Tensor, targets: Tensor | None) -> tuple[tuple[Tensor
         raise ValueError(f"targets must lie in [0, {classes}), got {targets.min()} to {targets.max()}")
     targets = targets.to(logits.device, torch.int64)
     return ((targets,), True) if targets.ndim == 1 else (targets.unbind(dim=1), False)
-
-
-def _yielding_to(passed_on: Tensor, activation: Tensor) -> Tensor:
-    """A view of `activation` to make maps of; its gradient yields to that of `passed_on`, which the network reads."""
-    for_maps = activation.view_as(activation)
-    of_maps: list[Tensor] = []
-    of_network: list[Tensor] = []
-
-    def yielded(total: Tensor) -> Tensor | None:
-        # Hooks run after those of all that was made of the tensor, so both gradients are known here, if there are both.
-        if not of_maps or not of_network:
-            of_network.clear()
-            of_maps.clear()
-            return None
-        own, other = widen(of_maps.pop()), widen(of_network.pop())
-        against = (own * other).sum(dim=(1, 2, 3), keepdim=True).clamp(max=0)
-        squared_norm = other.square().sum(dim=(1, 2, 3), keepdim=True)
-        return total - (against / torch.where(squared_norm > 0, squared_norm, 1) * other).to(total.dtype)
-
-    for_maps.register_hook(of_maps.append)  # type: ignore[no-untyped-call]
-    passed_on.register_hook(of_network.append)  # type: ignore[no-untyped-call]
-    activation.register_hook(yielded)  # type: ignore[no-untyped-call]
-    return for_maps
 
 
 def _relu_with_dead_maps_open(raw: Tensor) -> Tensor:

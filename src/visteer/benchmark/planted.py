@@ -26,15 +26,11 @@ APPROACHES: Mapping[str, Mapping[str, object]] = {
     "without": {"method": "none"},
     "proposed": PUBLISHED_LOSS,
     "transplant": {"method": "none", "irrelevant": "transplant"},
-    "visteer-first-order": {
-        "method": "attention-mse",
-        "irrelevant": "transplant",
-        "constant_weights": True,
-    },
+    "visteer": {"method": "attention-mse", "irrelevant": "transplant"},
 }
 """clean is trained on images without marks. proposed has what the paper has: the object relevant, all else irrelevant.
-The last two have the mark irrelevant, the object relevant, and the rest unknown. visteer-first-order is what
-`visteer steer` does there, but for constant channel weights: with maps at an inner layer it costs a plain step."""
+The last two have the mark irrelevant, the object relevant, and the rest unknown; visteer is what `visteer steer` does
+there."""
 
 RESAMPLES = 200
 

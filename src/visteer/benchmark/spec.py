@@ -13,7 +13,7 @@ import tomlkit
 
 from visteer.data.readers import Layout
 from visteer.errors import VisteerError
-from visteer.steering import SteeringConfig
+from visteer.steering import METHODS, SteeringConfig
 from visteer.steering.config import PRESETS
 from visteer.study import StudySettings, is_steered
 
@@ -197,12 +197,20 @@ def changed_settings(
 ) -> dict[str, tuple[object, object]]:
     """The settings `now` that are other than `then`: name to (then, now). One that was not there yet had its default.
 
+    gamma is left out where both runs have a method that adds no loss.
+
     Example:
-        >>> changed_settings({"gamma": 5.0}, {"gamma": 10.0, "seed": 0})
+        >>> changed_settings({"gamma": 5.0, "method": "l1"}, {"gamma": 10.0, "method": "l1", "seed": 0})
         {'gamma': (5.0, 10.0)}
+        >>> changed_settings({"gamma": 5.0}, {"gamma": 10.0, "method": "none"})
+        {}
     """
-    before = {**SteeringConfig().to_dict(), **then}
-    return {name: (before[name], value) for name, value in now.items() if before[name] != value}
+    default = SteeringConfig().to_dict()
+    before, after = {**default, **then}, {**default, **now}
+    changed = {name: (before[name], value) for name, value in now.items() if before[name] != value}
+    if all(METHODS[str(settings["method"])].loss is None for settings in (before, after)):
+        changed.pop("gamma", None)
+    return changed
 
 
 def read_spec(path: Path, data_root: Path | None = None) -> BenchmarkSpec:

@@ -104,9 +104,7 @@ def demo(
         [[name, shown(figure), shown(rows[steered][key][1])] for key, (name, figure) in rows[plain].items()],
     )
     say(f"done in {seconds:.0f} s. Open {out / 'report.html'} in a browser to see both maps side by side.")
-    say(
-        f"next: visteer edit {out / 'study'}    (see and draw; then: visteer steer {out / 'study'} --gamma 5)"
-    )
+    say(f"next: visteer edit {out / 'study'}    (see and draw; then: visteer steer {out / 'study'})")
 
 
 def _train_both(study: Study, epochs: int, seed: int) -> tuple[str, str]:

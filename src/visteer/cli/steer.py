@@ -59,7 +59,7 @@ def steer(
 
     Without --from it starts where `visteer train` starts, so that both runs can be compared.
 
-    Example: visteer steer my-study --gamma 10
+    Example: visteer steer my-study --epochs 20
     """
     # "none" steers by what is done with the irrelevant regions alone.
     offered = ["none", *(name for name, entry in METHODS.items() if entry.marks != "none")]

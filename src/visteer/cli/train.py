@@ -51,8 +51,6 @@ def train(
         raise typer.BadParameter(
             f"--method must be one of {', '.join(PLAIN_METHODS)}, not {method!r}: visteer steer takes the others"
         )
-    if preset == "gentle":
-        raise typer.BadParameter("--preset gentle steers maps: it is for visteer steer")
     opened = open_study(study)
     data = TrainingData.of(opened)
     named: dict[str, object] = {

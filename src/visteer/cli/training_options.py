@@ -13,9 +13,7 @@ EpochsOption = Annotated[int | None, typer.Option(help="Passes over the training
 SeedOption = Annotated[int | None, typer.Option(help="Of everything random; default: the study's.")]
 PresetOption = Annotated[
     str,
-    typer.Option(
-        help="Settings to start from: default; gentle, which spares the prediction; or the paper's (paper)."
-    ),
+    typer.Option(help="Settings to start from: default, or the paper's (paper)."),
 ]
 SetOption = Annotated[
     list[str] | None,

@@ -46,8 +46,6 @@ class SteeringConfig:
             moved; or "constant".
         map_resolution: for "attention-mse": compare on the "map"'s grid, or on the "image"'s as the paper does.
         constant_weights: keep Grad-CAM's channel weights constant in the loss (first order).
-        yield_to_prediction: leave out what of the maps' gradient goes against the prediction's, in the activations of
-            each image; with `constant_weights` only.
         weigh_by_confidence: multiply what the method adds for an image by `confidence_above_chance`, so that maps are
             moved where the prediction is right already and let go where it suffers.
         empty_regions: an edit that leaves nowhere to look (every cell irrelevant) either does not take part
@@ -83,11 +81,10 @@ class SteeringConfig:
     """
 
     method: Method = "none"
-    gamma: float = 10.0
+    gamma: float = 20.0
     gamma_schedule: Ramp = "linear"
     map_resolution: Literal["map", "image"] = "map"
     constant_weights: bool = False
-    yield_to_prediction: bool = False
     weigh_by_confidence: bool = False
     empty_regions: Literal["skip", "suppress"] = "skip"
     irrelevant: Irrelevant = "none"
@@ -127,8 +124,6 @@ class SteeringConfig:
             if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
                 raise ValueError(f"{name} must be a number >= 0, got {getattr(self, name)}")
         TransformConfig.preset(self.augment)
-        if self.yield_to_prediction and not self.constant_weights:
-            raise ValueError("yield_to_prediction needs constant_weights = true")
         if not 0 <= self.seed <= MAX_SEED:
             raise ValueError(f"seed must be 0 or more and fit 63 bits, got {self.seed}")
         if self.patience is not None and self.patience < 1:
@@ -138,8 +133,7 @@ class SteeringConfig:
     def preset(cls, name: str) -> SteeringConfig:
         """A named set of settings; `dataclasses.replace` changes it.
 
-        "paper" is what the paper's code states. "gentle" moves maps less than the default and spares the prediction:
-        the channel weights are constant, and the maps' gradient yields to the prediction's.
+        "paper" is what the paper's code states.
 
         Raises:
             ValueError: no preset of that name.
@@ -211,12 +205,6 @@ def _in_words(hint: object) -> str:
 
 PRESETS: Mapping[str, Mapping[str, object]] = {
     "default": {},
-    "gentle": {
-        "method": "attention-mse",
-        "gamma": 150.0,
-        "constant_weights": True,
-        "yield_to_prediction": True,
-    },
     "paper": {
         "method": "attention-mse",
         "gamma": 10.0,

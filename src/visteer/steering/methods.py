@@ -214,7 +214,7 @@ _ALL = (
         "0.9 sum W (N - T)^2 / sum W + 0.1 sum W T (N - T)^2 / sum W T",
         "any",
         "1.1",
-        10.0,
+        20.0,
         "Elbeialy et al. 2023",
         "grad-cam",
         _attention_mse,

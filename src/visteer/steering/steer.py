@@ -159,11 +159,6 @@ class _Loop:
         self.data, self.config, self.accelerator = data, config, accelerator
         self.method = METHODS[config.method]
         check_method(self.method, model, data)
-        if config.yield_to_prediction and self.method.reads != "grad-cam":
-            raise VisteerError(
-                "preset gentle (yield_to_prediction) needs a method with Grad-CAM maps, such as attention-mse; "
-                f"{config.method} has none"
-            )
         self.bare_model = model
         self.frozen = _freeze(model, config.freeze)
         trained = [p for p in model.parameters() if p.requires_grad]
@@ -241,7 +236,7 @@ class _Loop:
             return AttentionBranchOutputs(self.bare_model)
         if self.layer is None:
             return nullcontext()
-        return GradCAM(self.bare_model, self.layer, yield_to_prediction=self.config.yield_to_prediction)
+        return GradCAM(self.bare_model, self.layer)
 
     def _step(self, rows: NDArray[np.int64], watch: Watch, gamma: float, seed: int) -> Tensor:
         """One optimiser step on the images `rows` of all processes; the sums that this process contributed."""
@@ -449,8 +444,8 @@ def _check_layer(model: nn.Module, layer: str, data: SteeringDataset, *, moved_f
         )
     if moved_from_within and not any(output.requires_grad for output in shown):
         raise VisteerError(
-            f"nothing up to {layer}, the layer of the maps, is trained, so with constant channel weights "
-            "(preset gentle) no map can be moved: freeze less"
+            f"nothing up to {layer}, the layer of the maps, is trained, so with constant_weights no map "
+            "can be moved: freeze less"
         )
 
 
