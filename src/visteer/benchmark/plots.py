@@ -48,7 +48,7 @@ def points_plot(
     figure, axes = _axes(*labels)
     for point in points:
         place = approaches.index(point.name)
-        _mark(axes, place, point.x.mean, point.y, x_half=point.x.half, label=point.name)
+        _mark(axes, place, point.x, point.y, label=point.name)
     axes.margins(x=0.15, y=0.15)
     axes.set_xlim(*np.clip(axes.get_xlim(), *x_within))
     axes.set_ylim(*np.clip(axes.get_ylim(), *y_within))
@@ -74,7 +74,7 @@ def fractions_plot(
         means = [values[share].mean for share in shares]
         axes.plot(at, means, color=_ink(place), linewidth=1.4)
         for x, share in zip(at, shares, strict=True):
-            _mark(axes, place, x, values[share], label=approach if share == shares[0] else None)
+            _mark(axes, place, _exact(x), values[share], label=approach if share == shares[0] else None)
     for number, (approach, value) in enumerate(level.items()):
         ink = _ink(approaches.index(approach))
         axes.axhline(value.mean, color=ink, linewidth=1.2, linestyle=(0, (4, 2 + number)), label=approach)
@@ -131,7 +131,7 @@ def forest_plot(
         for place, line in enumerate(lines):
             if isinstance(line, ForestRow) and line.values[number].count:
                 value = line.values[number]
-                _mark_across(axes, approaches.index(line.name), place, value)
+                _mark(axes, approaches.index(line.name), value, _exact(place))
                 shown.append(value)
         axes.set_xlim(*_span(shown, zero=zero))
         axes.xaxis.set_major_locator(MaxNLocator(4))
@@ -175,31 +175,21 @@ def _ink(place: int) -> str:
     return RUN_INKS[place % len(RUN_INKS)]
 
 
-def _mark_across(axes: Axes, place: int, y: float, x: Value) -> None:
-    """A point of a forest plot with its interval."""
+def _exact(number: float) -> Value:
+    """A place on an axis, which has no interval."""
+    return Value(number, math.nan, 1)
+
+
+def _mark(axes: Axes, place: int, x: Value, y: Value, label: str | None = None) -> None:
+    """A point with its intervals; one that is not known has none."""
     axes.errorbar(
         x.mean,
-        y,
+        y.mean,
         xerr=None if math.isnan(x.half) else x.half,
+        yerr=None if math.isnan(y.half) else y.half,
         fmt=_SIGNS[place % len(_SIGNS)],
         markersize=5,
         color=_ink(place),
         elinewidth=1.2,
-    )
-
-
-def _mark(
-    axes: Axes, place: int, x: float, y: Value, x_half: float = math.nan, label: str | None = None
-) -> None:
-    """A point with its intervals; one that is not known has none."""
-    axes.errorbar(
-        x,
-        y.mean,
-        yerr=None if math.isnan(y.half) else y.half,
-        xerr=None if math.isnan(x_half) else x_half,
-        fmt=_SIGNS[place % len(_SIGNS)],
-        markersize=6,
-        color=_ink(place),
-        elinewidth=1,
         label=label,
     )
