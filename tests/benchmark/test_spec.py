@@ -9,7 +9,7 @@ import pytest
 
 from visteer.benchmark.spec import Cell, read_spec
 from visteer.errors import VisteerError
-from visteer.steering import SteeringConfig
+from visteer.steering import METHODS, SteeringConfig
 
 
 def test_a_file_gives_its_grid_seed_by_seed(spec_path: Path):
@@ -114,6 +114,17 @@ def test_settings_that_were_changed_are_told_and_those_of_the_data_are_not(spec_
     text = spec_path.read_text(encoding="utf-8").replace("[settings]", '[settings]\ntarget_layer = "layer3"')
     spec_path.write_text(text, encoding="utf-8")
     assert read_spec(spec_path).changes(cell, ran) == {"target_layer": ("layer4", "layer3")}
+
+
+def test_a_method_has_its_own_gamma_unless_told_otherwise(spec_path: Path):
+    tables = (
+        '[approaches]\nproposed = {}\nl1 = {method = "l1"}\nstrong = {method = "l1", gamma = 50.0}\n[[data]]'
+    )
+    text = spec_path.read_text(encoding="utf-8").replace('approaches = ["without", "proposed"]', "")
+    spec_path.write_text(text.replace("[[data]]", tables), encoding="utf-8")
+    spec = read_spec(spec_path)
+    gammas = {name: spec.config(Cell("blobs", "tiny", name, 1.0, 0)).gamma for name in spec.approaches}
+    assert (gammas["l1"], gammas["strong"], gammas["proposed"]) == (METHODS["l1"].gamma, 50.0, 10.0)
 
 
 def test_a_missing_file_is_named(tmp_path: Path):

@@ -420,8 +420,7 @@ def test_a_damaged_run_is_named(tmp_path, text):
         RunFolder(tmp_path).describe()
 
 
-def test_config_changes_make_a_difference_where_they_should():
-    """First order keeps the channel weights constant."""
+def test_constant_weights_train_otherwise():
     results = []
     for constant in (False, True):
         model = small_model()

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from visteer.benchmark.records import CellRecord, write_record
-from visteer.benchmark.spec import BenchmarkSpec, Cell, read_spec
+from visteer.benchmark.spec import BenchmarkSpec, Cell, changed_settings, read_spec
 from visteer.edits.formats.regions import choose_fraction
 from visteer.errors import VisteerError
 from visteer.lifeline import end_with_input
@@ -177,11 +177,11 @@ def _run_of(study: Study, cell: Cell, config: SteeringConfig) -> str | None:
         facts = study.run_folder(run).describe()
         if facts.get("cell") != cell.name:
             continue
-        begun = SteeringConfig.from_dict(facts["config"])  # type: ignore[arg-type]
+        changed = changed_settings(facts["config"], config.to_dict())  # type: ignore[arg-type]
         # Without one the study's was taken; a run with an attention branch has none.
         if config.target_layer is None or METHODS[config.method].has_branch:
-            begun = replace(begun, target_layer=config.target_layer)
-        if begun == config:
+            changed.pop("target_layer", None)
+        if not changed:
             return run
         if study.run_folder(run).history():
             other = run

@@ -29,17 +29,19 @@ class Difference:
     cost: Value
 
 
-def differences(spec: BenchmarkSpec, records: Iterable[CellRecord]) -> tuple[Difference, ...]:
-    """Every other approach against the first of the benchmark, at each fraction that it was run at."""
+def differences(
+    spec: BenchmarkSpec, records: Iterable[CellRecord], reference: str | None = None
+) -> tuple[Difference, ...]:
+    """Every other approach against `reference`, by default the benchmark's first, at each fraction it was run at."""
     done = {record.cell: record for record in records if record.state == "done"}
-    reference = next(iter(spec.approaches))
+    reference = reference or next(iter(spec.approaches))
     rows = []
     groups = dict.fromkeys((c.data, c.model, c.fraction, c.approach) for c in done if c.approach != reference)
     for data, model, fraction, approach in groups:
         pairs = []
         for cell, record in done.items():
             if (cell.data, cell.model, cell.fraction, cell.approach) == (data, model, fraction, approach):
-                against = _reference(spec, done, record)
+                against = _reference(spec, done, record, reference)
                 if against is not None:
                     pairs.append((record, against))
         if pairs:
@@ -52,11 +54,12 @@ def differences(spec: BenchmarkSpec, records: Iterable[CellRecord]) -> tuple[Dif
     return tuple(rows)
 
 
-def _reference(spec: BenchmarkSpec, done: Mapping[Cell, CellRecord], record: CellRecord) -> CellRecord | None:
-    """What `record` is compared with; a reference without edits was run at the largest fraction only."""
-    cell, approach = record.cell, next(iter(spec.approaches))
-    fraction = cell.fraction if spec.uses_edits(approach) else max(spec.fractions)
-    return done.get(replace(cell, approach=approach, fraction=fraction))
+def _reference(
+    spec: BenchmarkSpec, done: Mapping[Cell, CellRecord], record: CellRecord, approach: str
+) -> CellRecord | None:
+    """The record of `approach` to compare with; without edits it was run at the largest fraction only."""
+    fraction = record.cell.fraction if spec.uses_edits(approach) else max(spec.fractions)
+    return done.get(replace(record.cell, approach=approach, fraction=fraction))
 
 
 def _cost(record: CellRecord, reference: CellRecord) -> float:

@@ -196,7 +196,7 @@ class _Processes:
                 return 1
             process = subprocess.Popen(
                 command,
-                stdin=subprocess.PIPE,
+                stdin=subprocess.PIPE,  # ends when this process is killed, and the cell with it
                 stdout=output,
                 stderr=output,
                 env=environment,

@@ -129,8 +129,8 @@ class BenchmarkSpec:
     def config(self, cell: Cell) -> SteeringConfig:
         """The settings of a cell; "auto" as transplant.
 
-        Each of these goes over those before it: the preset, `settings` of the benchmark, of the model, of the data
-        set, and the approach.
+        Each of these goes over those before it: the preset, the method's own gamma where the preset has another
+        method, `settings` of the benchmark, of the model, of the data set, and the approach.
 
         Raises:
             ValueError, TypeError: they cannot be meant.
@@ -139,6 +139,9 @@ class BenchmarkSpec:
         if own.get("irrelevant") == "auto":
             own["irrelevant"] = "transplant"
         preset = SteeringConfig.preset(str(own.pop("preset", "default"))).to_dict()
+        method = own.get("method", preset["method"])
+        if method != preset["method"] and method in METHODS:
+            own = {"gamma": METHODS[str(method)].gamma, **own}
         return SteeringConfig.from_dict({**preset, **own, "seed": cell.seed})
 
     def changes(self, cell: Cell, then: Mapping[str, object]) -> dict[str, tuple[object, object]]:
@@ -197,7 +200,7 @@ def changed_settings(
 ) -> dict[str, tuple[object, object]]:
     """The settings `now` that are other than `then`: name to (then, now). One that was not there yet had its default.
 
-    gamma is left out where both runs have a method that adds no loss.
+    gamma is left out where both runs have a method that adds no loss, and so are settings `then` that no longer exist.
 
     Example:
         >>> changed_settings({"gamma": 5.0, "method": "l1"}, {"gamma": 10.0, "method": "l1", "seed": 0})

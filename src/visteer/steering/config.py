@@ -41,7 +41,7 @@ class SteeringConfig:
 
     Attributes:
         method: what is added to the prediction loss, a name of `visteer.steering.METHODS`; "none" trains plainly.
-        gamma: its factor.
+        gamma: its factor; by default that of "attention-mse". `METHODS[method].gamma` is a method's own.
         gamma_schedule: "linear" from 0 to `gamma` over the run, so that the prediction is learned first and then
             moved; or "constant".
         map_resolution: for "attention-mse": compare on the "map"'s grid, or on the "image"'s as the paper does.

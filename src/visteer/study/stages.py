@@ -214,7 +214,7 @@ def run_config(study: Study, run: str) -> SteeringConfig:
         return SteeringConfig.from_dict(cast(Mapping[str, object], folder.describe()["config"]))
     except (KeyError, TypeError, ValueError) as error:
         path = folder.folder / "run.json"
-        raise VisteerError(f"{path} is damaged ({error}); start a new run") from None
+        raise VisteerError(f"{path} is damaged, or of another version ({error}); start a new run") from None
 
 
 def started_from(study: Study, run: str) -> str | None:
