@@ -91,10 +91,10 @@ Only lesion and mark are known here, so EPG and IoU tell how much of the map lie
 and since lesions are larger, a flat map has a high EPG too ([metrics.md](metrics.md)).
 
 Against `clean`, plain training loses 14 to 43 points once the mark is random. With marks transplanted the accuracy is
-that of `clean` again, and the reliance on the mark falls by about nine tenths; the loss on maps beside it moves the
-maps. Accuracy where marks agree falls too, as it should. The published loss (one run) moves the maps from the mark to
-the lesion and leaves the prediction on the mark: maps that look right are no proof. Most rows are single seeds: a
-share above 100 % can be chance."""
+that of `clean` again, and the reliance on the mark falls by about nine tenths; the loss on maps beside it puts nearly
+all of the map on the lesion. Accuracy where marks agree falls too, as it should. The published loss (one run) moves the
+maps from the mark to the lesion as well, and leaves most of the prediction on the mark: maps that look right are no
+proof. Most rows are single seeds: a share above 100 % can be chance."""
 PLANTED_COMMAND = """\
 ```sh
 visteer init busi --images ../shared/data/busi --layout busi --model tf_efficientnet_lite0 --weights offline \\
@@ -124,19 +124,19 @@ accuracy on ISIC and Imagenette, and moved the maps half as far or less.""",
 stages frozen, maps of 7 x 7 cells, 6 epochs, on Imagenette one. 10 % means that one in ten annotated images keeps its
 edit; `without` and `abn` use no edits, so their 10 % rows are their 100 % rows. The kept epoch is picked by F2 and AUC,
 where edits are used by EPG and IoU too; so a part of what these gain on maps and lose in F2 and AUC comes from the
-choice. The runs of the published loss are being measured anew since
+choice. `visteer` is one seed with all edits only, and the published loss is missing: its runs were older than
 [decision 22](decisions/0022-a-batch-s-statistics-are-constants-for-maps.md).
 
-The maps move as far as with all layers trained. On Imagenette one epoch must do for ten classes and for maps: there
-`visteer` costs a tenth of the accuracy.""",
+The maps move here too, a little less far than with all layers trained. On Imagenette one epoch must do for ten classes
+and for maps: there `visteer` costs a tenth of the accuracy.""",
     "small-resnet": """\
 **And with a network that starts from nothing?** ResNet-10-T at 64 px, maps of 8 x 8 cells at `backbone.layer2`, 12
 epochs, on Imagenette 3; else as in the benchmark `whole`; `visteer-weighed` is `visteer` with each image's loss
 [weighed](steering.md#maps-only-where-the-prediction-is-right) by how sure the network is of its class.
 
-The maps move onto the lesions here too. On Imagenette, where three epochs must do for ten classes from nothing, a loss
-on maps costs accuracy; weighing gives back more than half of it, and half of what the maps gained. `abn` uses no edits;
-its maps are those of its own branch.""",
+The maps move onto the lesions here too, with both losses. On Imagenette, where three epochs must do for ten classes
+from nothing, they cost accuracy, the published one more than `visteer`; weighing gives back more than half of it, and
+about half of the gain in IoU. `abn` uses no edits; its maps are those of its own branch.""",
 }
 """What the page says of each benchmark, in its order."""
 
