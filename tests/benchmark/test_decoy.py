@@ -97,7 +97,7 @@ def test_every_approach_has_settings(folder):
     for approach in approaches():
         config = decoy_config(DecoyRun("decoy-mnist-ross", approach, 1))
         assert (config.optimizer, config.batch_size) == ("adam", 256)
-        assert config.gamma == METHODS[config.method].gamma
+        assert config.gamma == (10.0 if approach == "proposed" else METHODS[config.method].gamma)
     with pytest.raises(ValueError, match="approach must be one of"):
         run_decoy(DecoyRun("decoy-mnist-ross", "magic", 1), folder)
 

@@ -129,8 +129,12 @@ def test_ctrl_c_stops_the_grid_and_the_same_call_goes_on(spec_path: Path, tmp_pa
         text.replace("epochs = 1", "epochs = 1000").replace("[0, 1]", "[0]"), encoding="utf-8"
     )
     out = tmp_path / "out"
+    listening = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"  # tests in the background
+    )
+    code = f"{listening}; from visteer.cli import main; main()"
     process = subprocess.Popen(
-        [sys.executable, "-c", "from visteer.cli import main; main()", "benchmark", spec_path, "--out", out],
+        [sys.executable, "-c", code, "benchmark", spec_path, "--out", out],
         stderr=subprocess.PIPE,
         start_new_session=True,
         text=True,

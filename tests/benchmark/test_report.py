@@ -32,7 +32,7 @@ def spec() -> BenchmarkSpec:
         "small",
         (DataSpec("busi", Path("busi"), "busi"),),
         (ModelSpec("tiny", "test_resnet", "none"),),
-        {"without": {"method": "none"}, "proposed": {"method": "attention-mse", "gamma": 20.0}},
+        {"without": {"method": "none"}, "proposed": {"method": "attention-mse", "gamma": 30.0}},
         seeds=(0, 1, 2),
         fractions=(1.0, 0.1),
     )
@@ -108,7 +108,7 @@ def test_the_page_says_what_was_run_and_refers_to_nothing_outside(spec, records,
     picture = tmp_path / "figure.png"
     Image.new("RGB", (4, 4)).save(picture)
     page = render_benchmark(spec, records, 'name = "small" # <script>', {"busi, tiny": picture})
-    for text in ("9 of 9 done", "device cpu", "+0.110 ± ", "1.100 ± 0.000 ×", "gamma = 20.0", "--report"):
+    for text in ("9 of 9 done", "device cpu", "+0.110 ± ", "1.100 ± 0.000 ×", "gamma = 30.0", "--report"):
         assert text in page
     assert page.count("<svg") == 5  # gains, agreement, f2 and IoU over the fractions, cost
     assert "<script" not in page
