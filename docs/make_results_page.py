@@ -92,9 +92,9 @@ and since lesions are larger, a flat map has a high EPG too ([metrics.md](metric
 
 Against `clean`, plain training loses 14 to 43 points once the mark is random. With marks transplanted the accuracy is
 that of `clean` again, and the reliance on the mark falls by about nine tenths; the loss on maps beside it puts nearly
-all of the map on the lesion. Accuracy where marks agree falls too, as it should. The published loss (a run on each set) moves the
-maps from the mark to the lesion as well, and leaves most of the prediction on the mark: maps that look right are no
-proof. Most rows are single seeds: a share above 100 % can be chance."""
+all of the map on the lesion. Accuracy where marks agree falls too, as it should. The published loss (a run on each set)
+moves the maps from the mark to the lesion as well, and leaves most of the prediction on the mark: maps that look right
+are no proof. Most rows are single seeds: a share above 100 % can be chance."""
 PLANTED_COMMAND = """\
 ```sh
 visteer init busi --images ../shared/data/busi --layout busi --model tf_efficientnet_lite0 --weights offline \\
