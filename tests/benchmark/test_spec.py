@@ -109,6 +109,7 @@ def test_settings_that_were_changed_are_told_and_those_of_the_data_are_not(spec_
         for name, now in spec.config(cell).to_dict().items()
         if (default := SteeringConfig().to_dict()[name]) != now
     }
+    assert spec.changes(cell, {**ran, "method": "magic"}) == {"method": ("magic", "attention-mse")}  # damaged
     plain = replace(cell, approach="without")
     assert spec.changes(plain, {**spec.config(plain).to_dict(), "gamma": 99.0}) == {}  # it adds nothing
     text = spec_path.read_text(encoding="utf-8").replace("[settings]", '[settings]\ntarget_layer = "layer3"')
@@ -125,6 +126,9 @@ def test_a_method_has_its_own_gamma_unless_told_otherwise(spec_path: Path):
     spec = read_spec(spec_path)
     gammas = {name: spec.config(Cell("blobs", "tiny", name, 1.0, 0)).gamma for name in spec.approaches}
     assert (gammas["l1"], gammas["strong"], gammas["proposed"]) == (METHODS["l1"].gamma, 50.0, 10.0)
+    spec_path.write_text(spec_path.read_text(encoding="utf-8").replace('method = "l1"}', 'method = ["l1"]}'))
+    with pytest.raises(VisteerError, match="method must be one of"):
+        read_spec(spec_path)
 
 
 def test_a_missing_file_is_named(tmp_path: Path):

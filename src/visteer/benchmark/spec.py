@@ -139,9 +139,9 @@ class BenchmarkSpec:
         if own.get("irrelevant") == "auto":
             own["irrelevant"] = "transplant"
         preset = SteeringConfig.preset(str(own.pop("preset", "default"))).to_dict()
-        method = own.get("method", preset["method"])
-        if method != preset["method"] and method in METHODS:
-            own = {"gamma": METHODS[str(method)].gamma, **own}
+        method = METHODS.get(str(own.get("method")))
+        if method is not None and method.name != preset["method"]:
+            own.setdefault("gamma", method.gamma)
         return SteeringConfig.from_dict({**preset, **own, "seed": cell.seed})
 
     def changes(self, cell: Cell, then: Mapping[str, object]) -> dict[str, tuple[object, object]]:
@@ -200,7 +200,7 @@ def changed_settings(
 ) -> dict[str, tuple[object, object]]:
     """The settings `now` that are other than `then`: name to (then, now). One that was not there yet had its default.
 
-    gamma is left out where both runs have a method that adds no loss, and so are settings `then` that no longer exist.
+    gamma is left out where the method of both adds no loss, and so are settings `then` that no longer exist.
 
     Example:
         >>> changed_settings({"gamma": 5.0, "method": "l1"}, {"gamma": 10.0, "method": "l1", "seed": 0})
@@ -209,9 +209,9 @@ def changed_settings(
         {}
     """
     default = SteeringConfig().to_dict()
-    before, after = {**default, **then}, {**default, **now}
+    before, method = {**default, **then}, {**default, **now}["method"]
     changed = {name: (before[name], value) for name, value in now.items() if before[name] != value}
-    if all(METHODS[str(settings["method"])].loss is None for settings in (before, after)):
+    if before["method"] == method and METHODS[str(method)].loss is None:
         changed.pop("gamma", None)
     return changed
 
