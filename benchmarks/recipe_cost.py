@@ -21,6 +21,7 @@ import numpy as np
 import torch
 
 from visteer.atomic import write_text
+from visteer.benchmark.spec import RECIPE
 from visteer.data.planted import plant_marks
 from visteer.edits.map_edit import MapEdit
 from visteer.errors import VisteerError
@@ -31,7 +32,8 @@ VARIANTS = {
     "plain": {"method": "none"},
     "map loss": {"method": "attention-mse"},
     "transplant": {"method": "none", "irrelevant": "transplant"},
-    "both": {"method": "attention-mse", "irrelevant": "transplant"},
+    "both": RECIPE,
+    "both, maps in every fourth step": {**RECIPE, "attention_every": 4},
 }
 
 

@@ -62,8 +62,9 @@ visteer benchmark decoy-fashion-ross --approach transplant --seed 1 --fraction 0
 ```"""
 ABLATION_TEXT = """\
 `transplant` without one of its parts, minus the whole of it with the same seed and marks, in points. No part is worth
-more than half a point here. Without `contents` five seeds are clearly worse in one of six figures, that with random
-squares and marks on 0.1 %; the other rows are single seeds, whose differences may be chance."""
+much more than half a point where squares are random or absent. Without `contents` five seeds are clearly worse in one
+of six figures, that with random squares and marks on 0.1 %; the other rows are single seeds, whose differences may be
+chance."""
 ABLATION_PARTS = {
     "contents": "a mark's place always gets a mark, never what a marked image without one there has",
     "cover": "an image's own mark is left, and only pasted over by chance",
@@ -247,13 +248,13 @@ def summary(
         if spec.name == "whole":
             lines += ["- **Real images without a shortcut, less plain training** (`whole`):", ""]
             lines.append(whole_summary(spec, records))
-    medians = [row["multiples"]["both"][1] for row in cost_results]
-    if medians:
-        lines += [
-            "",
-            f"- **Time**: with maps at the last stage an epoch takes {ranged(medians, 2)} times a plain one; more with "
-            "maps of an inner layer.",
-        ]
+    measured = [(row["multiples"]["both"][1], row["layer"]) for row in cost_results]
+    if measured:
+        first, *others = (
+            f"{times:.2f} times{{}} with maps at `{layer}`" for times, layer in sorted(measured)
+        )
+        said = ", ".join([first.format(" a plain one"), *(other.format("") for other in others)])
+        lines += ["", f"- **Time**: an epoch takes {said}."]
     lines += [
         "",
         "- **What it costs**: in runs that hardly suffice to learn the classes, a loss on maps takes from the "
@@ -546,7 +547,7 @@ def with_interval(values: Sequence[float | None], *, digits: int = 2, plus: bool
         >>> with_interval([1.0, 2.0, 3.0]), with_interval([0.5], plus=True), with_interval([])
         ('2.00 ± 2.48', '+0.50', '')
     """
-    found = mean_over_seeds([math.nan if value is None else value for value in values])
+    found = mean_over_seeds(values)
     if not found.count:
         return ""
     text = f"{found.mean:+.{digits}f}" if plus else f"{found.mean:.{digits}f}"

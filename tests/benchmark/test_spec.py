@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
-from visteer.benchmark.spec import Cell, read_spec
+from visteer.benchmark.spec import PUBLISHED_LOSS, Cell, changed_settings, read_spec
 from visteer.errors import VisteerError
 from visteer.steering import METHODS, SteeringConfig
 
@@ -37,6 +38,22 @@ def test_settings_go_from_preset_and_benchmark_to_model_data_and_approach(spec_p
     config = read_spec(spec_path).config(Cell("blobs", "tiny", "paper", 1.0, 7))
     assert (config.optimizer, config.epochs, config.gamma, config.seed) == ("sgd", 3, 3.0, 7)
     assert (config.batch_size, config.patience) == (4, 4)
+
+
+def test_the_papers_grid_trains_all_approaches_alike(tmp_path: Path):
+    """They differ in the loss alone."""
+    spec = read_spec(Path(str(files("visteer.benchmark"))) / "specs" / "paper.toml", tmp_path)
+    plain = spec.config(Cell("busi", "resnet50", "without", 1.0, 0)).to_dict()
+    for approach in spec.approaches:
+        other = spec.config(Cell("busi", "resnet50", approach, 1.0, 0)).to_dict()
+        assert {name for name in other if other[name] != plain[name]} <= set(PUBLISHED_LOSS), approach
+    paper = SteeringConfig.preset("paper", {"select_by": "f2+auc"})
+    assert spec.config(Cell("busi", "resnet50", "proposed", 1.0, 0)) == paper
+
+
+def test_a_setting_that_is_gone_counts_where_it_was_on():
+    assert changed_settings({"gone": False}, {}) == {}
+    assert changed_settings({"gone": True}, {}) == {"gone": (True, None)}
 
 
 def test_paths_count_from_the_file_or_from_the_data_root(spec_path: Path, tmp_path: Path):

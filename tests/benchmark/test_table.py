@@ -68,6 +68,12 @@ def test_the_best_of_each_column_is_bold_also_where_less_is_better(
     assert "<b>0.850 ± 0.635</b>" in to_html(table)
 
 
+def test_nothing_is_bold_where_seeds_differ(spec: BenchmarkSpec, records: list[CellRecord]):
+    table = result_table(spec, records[:-1])
+    assert [len(row.seeds) for row in table.rows] == [2, 1]
+    assert not any(row.values[c].best for row in table.rows for c in table.columns)
+
+
 def test_published_figures_stand_in_rows_of_their_own(spec: BenchmarkSpec, records: list[CellRecord]):
     text = to_markdown(result_table(spec, records))
     assert "| BUSI |  | resnet50 | proposed, published | 0.860 |  |" in text

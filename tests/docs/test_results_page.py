@@ -149,13 +149,21 @@ def test_the_summary_says_how_many_runs_there_are_and_how_far_they_go():
         named = {"study": "busi", "mark": "tag", "approach": approach, "fraction": 1.0, "seed": seed}
         return {**named, "accuracy": accuracy, "accuracy_clean": 0.8, "reliance_irrelevant": 0.5}
 
+    def cost(layer: str, median: float) -> dict[str, object]:
+        return {"model": "m", "layer": layer, "multiples": {"both": [1.0, median, 1.2]}}
+
     results = [run(name, seed, 0.4) for name in ("clean", "without") for seed in (0, 1)]
     results += [run("visteer", 0, 0.6), run("visteer", 1, 0.8)]
     decoys = [decoy("without", 1, 0.6), decoy("clean", 1, 0.9)]
-    text = script.summary(decoys, results, [], [{"multiples": {"both": [1.0, 1.07, 1.2]}}])[1]
+    text = script.summary(decoys, results, [], [cost("backbone.bn2", 1.07), cost("backbone.blocks.4", 1.5)])[
+        1
+    ]
     assert "Visteer brings back 75 (50 to 100) (2 runs), the published loss – (0 runs)" in text
     assert "with plain training, 60.0 % (1 seed)" in text
-    assert "takes 1.07 times a plain one;" in text
+    assert (
+        "takes 1.07 times a plain one with maps at `backbone.bn2`, 1.50 times with maps at `backbone.blocks.4`."
+        in text
+    )
 
 
 def test_the_cost_table_has_the_median_and_quartiles():

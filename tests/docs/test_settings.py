@@ -54,6 +54,9 @@ def test_the_paper_preset_is_as_stated():
     assert (paper.batch_size, paper.epochs) == (32, 100)
     assert (paper.map_resolution, paper.empty_regions) == ("image", "suppress")
     assert (paper.irrelevant, paper.augment) == ("none", "light")
+    assert "gamma and learning rate\nconstant, without a warm-up, and classes not weighed" in text
+    assert (paper.gamma_schedule, paper.schedule, paper.warmup_epochs) == ("constant", "constant", 0)
+    assert paper.class_weights == "none"
 
 
 def test_the_formula_is_the_one_computed():

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from visteer.steering import SteeringConfig
+from visteer.steering import METHODS, SteeringConfig
 
 
 @pytest.mark.parametrize(
@@ -15,6 +15,7 @@ from visteer.steering import SteeringConfig
     [
         {"method": "magic"},
         {"epochs": 0},
+        {"attention_every": 0},
         {"gamma": -1.0},
         {"gamma": float("nan")},
         {"learning_rate": float("inf")},
@@ -45,6 +46,22 @@ def test_the_paper_preset_is_what_the_paper_states():
     assert stated == ("sgd", 1e-3, 0.9, 5e-4, 10.0)
     assert (paper.batch_size, paper.epochs, paper.method) == (32, 100, "attention-mse")
     assert paper.gamma_schedule == "constant"
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_method_has_its_own_gamma_unless_told_otherwise(name):
+    assert SteeringConfig(method=name).gamma == METHODS[name].gamma
+    assert SteeringConfig(method=name, gamma=3.0).gamma == 3.0
+    own = METHODS[name].gamma if name != "attention-mse" else 10.0
+    assert SteeringConfig.preset("paper", {"method": name}).gamma == own
+    assert SteeringConfig.preset("paper", {"method": name, "gamma": 4.0}).gamma == 4.0
+
+
+def test_a_setting_that_is_gone_is_left_out_if_it_was_off():
+    stored = {**SteeringConfig(epochs=3).to_dict(), "gone": False, "gone_too": None}
+    assert SteeringConfig.stored(stored) == SteeringConfig(epochs=3)
+    with pytest.raises(ValueError, match="not a setting: gone"):
+        SteeringConfig.stored({**stored, "gone": True})
 
 
 def test_an_unknown_preset_or_setting_is_refused():

@@ -233,7 +233,7 @@ def test_one_mark_is_pasted_once(data):
 def test_without_a_donor_the_error_says_what_to_do():
     data = SteeringDataset(np.zeros((4, SIZE, SIZE, 3), np.uint8), [0, 1] * 2, ["a", "b"])
     with pytest.raises(VisteerError, match="mark the shortcut itself"):
-        draw_donors(np.zeros(4, bool), donor_marks(data), torch.Generator())
+        donor_marks(data)
 
 
 def test_replacing_fills_the_marked_region_only(data):

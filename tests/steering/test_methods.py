@@ -19,7 +19,6 @@ from visteer.steering.config import Method
 from visteer.steering.methods import usable
 
 STEERING = [name for name, method in METHODS.items() if method.loss and not method.has_branch]
-SECOND_ORDER = ("rrr", "rbr", "cdep")
 
 
 def marked(relevant: bool = True, irrelevant: bool = True, count: int = 24) -> SteeringDataset:
@@ -88,7 +87,19 @@ def test_a_batch_in_parts_gives_the_same_weights(name):
 
 @pytest.mark.parametrize("name", ["rrr", "caipi", "res-g"])
 def test_edits_without_its_marks_change_nothing(name):
-    """The run is that of no method: the images with a relevant mark alone take no part."""
+    """Images with a relevant mark alone take no part: with or without these edits the weights are the same."""
+    weights, data, middle = [], small_data(), np.zeros((16, 16), np.float32)
+    middle[4:14, 4:14] = 1
+    corner = middle.copy()
+    corner[:3, :3] = 1
+    both = {str(row): MapEdit(middle, corner, author="test") for row in range(0, len(data), 2)}
+    relevant = {str(row): MapEdit(middle, middle, author="test") for row in range(1, len(data), 2)}
+    for edits in (both, {**both, **relevant}):
+        model = small_model()
+        mixed = SteeringDataset(np.asarray(data.images), data.labels, data.class_names, edits=edits)
+        steer(model, mixed, small_config(method=name, gamma=METHODS[name].gamma))
+        weights.append(weights_of(model))
+    assert torch.equal(*weights)
     mixed = marked(irrelevant=False)
     few = {"1": MapEdit(np.zeros((16, 16), np.float32), np.ones((16, 16), np.float32), author="test")}
     data = SteeringDataset(np.asarray(mixed.images), mixed.labels, mixed.class_names, edits=few)

@@ -276,6 +276,25 @@ def test_resuming_on_other_data_is_refused(tmp_path):
         steer(small_model(), small_data(count=32), small_config(), folder=tmp_path / "run", resume=True)
 
 
+def test_resuming_with_other_settings_is_refused(tmp_path):
+    process = start_worker(tmp_path / "run", epochs=60)
+    wait_for_epochs(tmp_path / "run", 1)
+    kill(process)
+    config = small_config(epochs=61, irrelevant="transplant", augment="light")
+    with pytest.raises(VisteerError, match=r"other settings \(epochs 60, now 61\)"):
+        steer(small_model(), small_data(), config, folder=tmp_path / "run", resume=True)
+
+
+def test_nothing_to_transplant_is_found_before_a_run_is_begun(tmp_path):
+    data = small_data()
+    bare = SteeringDataset(data.images, data.labels, ["a", "b"])
+    with pytest.raises(VisteerError, match="mark the shortcut itself"):
+        steer(
+            small_model(), bare, small_config(method="none", irrelevant="transplant"), folder=tmp_path / "run"
+        )
+    assert not (tmp_path / "run").exists()
+
+
 def test_there_must_be_a_run_to_resume(tmp_path):
     with pytest.raises(VisteerError, match="is not a run"):
         steer(small_model(), small_data(), small_config(), folder=tmp_path / "run", resume=True)
@@ -427,6 +446,31 @@ def test_constant_weights_train_otherwise():
         steer(model, small_data(), small_config(gamma=100.0, constant_weights=constant))
         results.append(weights_of(model))
     assert not torch.allclose(*results, atol=1e-4)
+
+
+def test_maps_of_every_third_step_keep_the_mean_of_gamma(monkeypatch):
+    """Eight steps an epoch: maps are made in the first, fourth and seventh, with 8 / 3 of gamma."""
+    loop, gammas, made = importlib.import_module("visteer.steering.steer"), [], []
+    step, maps = loop._Loop._step, GradCAM.maps
+    monkeypatch.setattr(loop._Loop, "_step", lambda *words: gammas.append(words[3]) or step(*words))
+    monkeypatch.setattr(GradCAM, "maps", lambda *words, **more: made.append(1) or maps(*words, **more))
+    config = small_config(epochs=2, batch_size=6, gamma=3.0, gamma_schedule="constant", attention_every=3)
+    run = steer(small_model(), small_data(count=48), config)
+    assert gammas == [8.0, None, None, 8.0, None, None, 8.0, None] * 2
+    assert len(made) == 6
+    assert all(row["attention_loss"] > 0 for row in run.history)
+
+
+def test_a_step_without_maps_is_a_plain_one():
+    """Of two steps the first has a gamma of 0, since it rises from there, and the second makes no maps."""
+    weights = []
+    for changes in ({"method": "none"}, {"attention_every": 2}, {"attention_every": 1}):
+        model = small_model()
+        config = small_config(epochs=1, batch_size=12, gamma=100.0, gamma_schedule="linear", **changes)
+        steer(model, small_data(), config)
+        weights.append(weights_of(model))
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.allclose(weights[0], weights[2], atol=1e-4)
 
 
 def test_maps_are_left_alone_while_the_prediction_is_at_chance():

@@ -62,7 +62,8 @@ class ConstantStatistics:
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
-        self._after()  # of a forward pass that failed
+        while self._modes:  # of forward passes that failed
+            self._after()
 
     @contextmanager
     def for_maps(self) -> Iterator[None]:

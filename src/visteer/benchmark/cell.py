@@ -1,7 +1,7 @@
 """One cell of a grid, in a process of its own: train or go on, measure on the test images, write the record.
 
-`python -m visteer.benchmark.cell SPEC OUT CELL` is what the grid starts; it ends when its standard input is closed, so
-that no cell outlives the grid.
+`python -m visteer.benchmark.cell SPEC ROOT OUT CELL` is what the grid starts; it ends when standard input is closed,
+so that no cell outlives the grid.
 """
 
 from __future__ import annotations
@@ -114,6 +114,7 @@ def run_cell(spec: BenchmarkSpec, out: Path, cell: Cell) -> CellRecord:
         config = replace(config, select_by=default_selection(data.validation, steered=is_steered(config)))
     started = time.monotonic()
     run = _run_of(study, cell, config)
+    before = sum(_epoch_seconds(study, run)) if run is not None else 0.0
     if run is None or not study.run_folder(run).finished:
         run, _ = train_run(study, config, data=data, resume=run, facts={"cell": cell.name})
     result = stored_result(study, run, "test")
@@ -123,7 +124,7 @@ def run_cell(spec: BenchmarkSpec, out: Path, cell: Cell) -> CellRecord:
         cell,
         "done",
         run=run,
-        seconds=time.monotonic() - started,
+        seconds=before + time.monotonic() - started,
         epoch_seconds=median(seconds) if (seconds := _epoch_seconds(study, run)) else None,
         machine={**facts.get("machine", {}), **facts.get("versions", {})},
         config=config.to_dict(),

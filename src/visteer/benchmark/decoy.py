@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from visteer.benchmark.spec import PUBLISHED_LOSS
+from visteer.benchmark.spec import PUBLISHED_LOSS, RECIPE
 from visteer.data.decoys import (
     DecoyImages,
     DecoyMarks,
@@ -48,7 +48,7 @@ OWN_APPROACHES: Mapping[str, Mapping[str, object]] = {
     "proposed": PUBLISHED_LOSS,
     "transplant": {"method": "none", "irrelevant": "transplant"},
     "replace": {"method": "none", "irrelevant": "replace"},
-    "visteer": {"method": "attention-mse", "irrelevant": "transplant"},
+    "visteer": RECIPE,
 }
 """Beside these each method of `visteer methods` is an approach. "clean" is trained on images without decoys; the edits
 of "proposed" are as in the paper: the object relevant, all else irrelevant."""
@@ -140,8 +140,7 @@ def run_decoy(
 
 def decoy_config(run: DecoyRun) -> SteeringConfig:
     """The settings of a run: the typology's training, the approach's method with its own gamma."""
-    own = dict(OWN_APPROACHES.get(run.approach, {"method": run.approach}))
-    own.setdefault("gamma", METHODS[str(own["method"])].gamma)
+    own = OWN_APPROACHES.get(run.approach, {"method": run.approach})
     same = {"epochs": run.epochs, "seed": run.seed}
     return SteeringConfig.from_dict({**TYPOLOGY, **own, **same})
 

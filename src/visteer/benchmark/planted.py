@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from visteer.benchmark.spec import PUBLISHED_LOSS
+from visteer.benchmark.spec import PUBLISHED_LOSS, RECIPE
 from visteer.data.planted import PlantedMark, plant_marks
 from visteer.edits.formats.regions import choose_fraction
 from visteer.edits.map_edit import MapEdit
@@ -26,7 +26,7 @@ APPROACHES: Mapping[str, Mapping[str, object]] = {
     "without": {"method": "none"},
     "proposed": PUBLISHED_LOSS,
     "transplant": {"method": "none", "irrelevant": "transplant"},
-    "visteer": {"method": "attention-mse", "irrelevant": "transplant"},
+    "visteer": RECIPE,
 }
 """clean is trained on images without marks. proposed has what the paper has: the object relevant, all else irrelevant.
 The last two have the mark irrelevant, the object relevant, and the rest unknown; visteer is what `visteer steer` does
@@ -98,6 +98,7 @@ def run_planted(
         result = evaluate(
             model,
             data,
+            device=next(model.parameters()).device,
             layer=config.target_layer,
             resamples=RESAMPLES,
             interventions=told == "random",

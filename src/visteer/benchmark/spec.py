@@ -23,11 +23,14 @@ PUBLISHED_LOSS: Mapping[str, object] = {
 }
 """The paper's loss alone, with the training of the other approaches."""
 
+RECIPE: Mapping[str, object] = {"method": "attention-mse", "irrelevant": "transplant"}
+"""What `visteer steer` does by itself where irrelevant regions are marked."""
+
 APPROACHES: Mapping[str, Mapping[str, object]] = {
     "without": {"method": "none"},
     "abn": {"method": "abn"},
     "proposed": PUBLISHED_LOSS,
-    "visteer": {"method": "attention-mse", "irrelevant": "auto"},
+    "visteer": {**RECIPE, "irrelevant": "auto"},
 }
 """Approaches that need no table in the file: settings over those of the benchmark. "auto" for `irrelevant` is
 what `visteer steer` takes by itself: transplant where the training edits have marks of their own, else none."""
@@ -129,8 +132,8 @@ class BenchmarkSpec:
     def config(self, cell: Cell) -> SteeringConfig:
         """The settings of a cell; "auto" as transplant.
 
-        Each of these goes over those before it: the preset, the method's own gamma where the preset has another
-        method, `settings` of the benchmark, of the model, of the data set, and the approach.
+        Each of these goes over those before it: the preset, `settings` of the benchmark, of the model, of the data
+        set, and the approach.
 
         Raises:
             ValueError, TypeError: they cannot be meant.
@@ -138,11 +141,8 @@ class BenchmarkSpec:
         own = self.given(cell)
         if own.get("irrelevant") == "auto":
             own["irrelevant"] = "transplant"
-        preset = SteeringConfig.preset(str(own.pop("preset", "default"))).to_dict()
-        method = METHODS.get(str(own.get("method")))
-        if method is not None and method.name != preset["method"]:
-            own.setdefault("gamma", method.gamma)
-        return SteeringConfig.from_dict({**preset, **own, "seed": cell.seed})
+        preset = str(own.pop("preset", "default"))
+        return SteeringConfig.preset(preset, {**own, "seed": cell.seed})
 
     def changes(self, cell: Cell, then: Mapping[str, object]) -> dict[str, tuple[object, object]]:
         """The settings `then` of a run of `cell` that are not those of the file: name to (then, now).
@@ -200,7 +200,7 @@ def changed_settings(
 ) -> dict[str, tuple[object, object]]:
     """The settings `now` that are other than `then`: name to (then, now). One that was not there yet had its default.
 
-    gamma is left out where the method of both adds no loss, and so are settings `then` that no longer exist.
+    gamma is left out where the method of both adds no loss, and so are settings `then` that are gone if they were off.
 
     Example:
         >>> changed_settings({"gamma": 5.0, "method": "l1"}, {"gamma": 10.0, "method": "l1", "seed": 0})
@@ -211,6 +211,11 @@ def changed_settings(
     default = SteeringConfig().to_dict()
     before, method = {**default, **then}, {**default, **now}["method"]
     changed = {name: (before[name], value) for name, value in now.items() if before[name] != value}
+    changed |= {
+        name: (value, None)
+        for name, value in then.items()
+        if name not in default and value not in (False, None)
+    }
     if before["method"] == method and METHODS[str(method)].loss is None:
         changed.pop("gamma", None)
     return changed

@@ -77,15 +77,15 @@ class ResultTable:
     rows: tuple[Row, ...]
 
 
-def mean_over_seeds(values: Sequence[float]) -> Value:
-    """The mean with Student's 95 % interval; values that are NaN are left out.
+def mean_over_seeds(values: Sequence[float | None]) -> Value:
+    """The mean with Student's 95 % interval; values that are NaN or None are left out.
 
     Example:
         >>> value = mean_over_seeds([0.7, 0.8, 0.9])
         >>> round(value.mean, 3), round(value.half, 3), value.count
         (0.8, 0.248, 3)
     """
-    there = [value for value in values if not math.isnan(value)]
+    there = [value for value in values if value is not None and not math.isnan(value)]
     if not there:
         return Value(math.nan, math.nan, 0)
     mean = math.fsum(there) / len(there)
@@ -227,8 +227,7 @@ def _row(data: str, fraction: float, model: str, approach: str, records: list[Ce
     done = [record for record in records if record.state == "done"]
     values = {}
     for name in TITLES:
-        numbers = [record.value(name) for record in done]
-        values[name] = mean_over_seeds([math.nan if number is None else number for number in numbers])
+        values[name] = mean_over_seeds([record.value(name) for record in done])
     return Row(
         data=data,
         fraction=fraction,
@@ -245,10 +244,11 @@ def _row(data: str, fraction: float, model: str, approach: str, records: list[Ce
 
 
 def _mark_best(rows: list[Row]) -> list[Row]:
-    """Mark the best mean of each column, equal ones together, where not all are equal."""
+    """Mark the best mean of each column, equal ones together, where not all are equal and all have the same seeds."""
     for name, title in TITLES.items():
-        means = [row.values[name].mean for row in rows if row.values[name].count]
-        if len(set(means)) < 2:
+        there = [row for row in rows if row.values[name].count]
+        means = [row.values[name].mean for row in there]
+        if len(set(means)) < 2 or len({row.seeds for row in there}) > 1:
             continue
         best = min(means) if title.endswith("↓") else max(means)
         for row in rows:
@@ -275,7 +275,7 @@ def _footnotes(table: ResultTable) -> list[str]:
     over = f"{min(counts)} to {max(counts)}" if len(counts) > 1 else f"{max(counts, default=0)}"
     notes = [
         f"Mean over {over} seed(s), ± half the 95 % interval (Student's). "
-        "Bold: the best of its data set, share and model."
+        "Bold: the best of its data set, share and model, where all have the same seeds."
     ]
     if any(row.published for row in table.rows):
         notes.append(f"Rows in italics or named so: {PUBLISHED_AS}; measured by others, on other splits.")

@@ -69,8 +69,6 @@ def steer(
     opened = open_study(study)
     data = TrainingData.of(opened)
     own = PRESETS.get(preset, {})
-    if gamma is None and own.get("method") != method:
-        gamma = METHODS[method].gamma
     chooses = "irrelevant" not in own and method in ("none", "attention-mse")
     if irrelevant is None and resume is None and chooses:
         irrelevant = chosen_irrelevant(data.training)

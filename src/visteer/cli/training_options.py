@@ -35,9 +35,8 @@ def build_config(preset: str, named: dict[str, object], changes: list[str] | Non
         typer.BadParameter: no such preset or setting, or a value that it cannot have.
     """
     try:
-        base = SteeringConfig.preset(preset).to_dict()
         given = {key: value for key, value in named.items() if value is not None}
-        config = SteeringConfig.from_dict({**base, **given, **dict(_parsed(word) for word in changes or ())})
+        config = SteeringConfig.preset(preset, {**given, **dict(_parsed(word) for word in changes or ())})
     except (ValueError, TypeError) as error:
         raise typer.BadParameter(str(error)) from None
     return config

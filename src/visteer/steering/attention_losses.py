@@ -57,11 +57,7 @@ def attention_mse_loss(
     """
     if weights is None:
         weights = torch.ones_like(targets)
-    if maps.ndim != 3 or targets.shape != weights.shape or targets.ndim != 3 or len(maps) != len(targets):
-        raise ValueError(
-            f"maps (N, h, w), targets and weights (N, H, W) do not fit: "
-            f"{tuple(maps.shape)}, {tuple(targets.shape)}, {tuple(weights.shape)}"
-        )
+    check_shapes(maps, targets, weights)
     if not 0 <= region_share <= 1:
         raise ValueError(f"region_share must lie in [0, 1], got {region_share}")
     targets, weights = targets.to(maps.dtype), weights.to(maps.dtype)
@@ -73,10 +69,10 @@ def attention_mse_loss(
             maps = resize_maps(maps, (targets.shape[1], targets.shape[2]))
     squares = (maps - targets).square().flatten(1)
     targets, weights = targets.flatten(1), weights.flatten(1)
-    everywhere = _weighted_mean(squares, weights)
+    everywhere = weighted_mean(squares, weights)
     region_weights = weights * targets
     has_region = region_weights.sum(1) > 0
-    in_region = torch.where(has_region, _weighted_mean(squares, region_weights), everywhere)
+    in_region = torch.where(has_region, weighted_mean(squares, region_weights), everywhere)
     per_image = (1 - region_share) * everywhere + region_share * in_region
     if reduction == "none":
         return per_image
@@ -84,10 +80,27 @@ def attention_mse_loss(
     return per_image.sum() / known.clamp_min(1)
 
 
-def _weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
+def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
     """Row means of `values` (N, P) under `weights` (N, P); 0 where a row's weights are all zero."""
-    total = weights.sum(1)
-    return (values * weights).sum(1) / torch.where(total > 0, total, torch.ones_like(total))
+    return (values * weights).sum(1) / or_one(weights.sum(1))
+
+
+def or_one(values: Tensor) -> Tensor:
+    """`values` to divide by: 1 in place of 0."""
+    return torch.where(values > 0, values, torch.ones_like(values))
+
+
+def check_shapes(maps: Tensor, targets: Tensor, weights: Tensor) -> None:
+    """Whether maps (N, h, w) and edits (N, H, W) fit.
+
+    Raises:
+        ValueError: they do not.
+    """
+    if maps.ndim != 3 or targets.shape != weights.shape or targets.ndim != 3 or len(maps) != len(targets):
+        raise ValueError(
+            f"maps (N, h, w), targets and weights (N, H, W) do not fit: "
+            f"{tuple(maps.shape)}, {tuple(targets.shape)}, {tuple(weights.shape)}"
+        )
 
 
 def confidence_above_chance(logits: Tensor, labels: Tensor) -> Tensor:

@@ -6,10 +6,11 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import NoneType
+from types import MappingProxyType, NoneType
 from typing import Literal, get_args, get_type_hints
 
 from visteer.data.transforms import TransformConfig
+from visteer.steering.methods import METHODS
 
 Method = Literal[
     "none",
@@ -41,11 +42,13 @@ class SteeringConfig:
 
     Attributes:
         method: what is added to the prediction loss, a name of `visteer.steering.METHODS`; "none" trains plainly.
-        gamma: its factor; by default that of "attention-mse". `METHODS[method].gamma` is a method's own.
+        gamma: its factor; None takes the method's own, `METHODS[method].gamma`.
         gamma_schedule: "linear" from 0 to `gamma` over the run, so that the prediction is learned first and then
             moved; or "constant".
         map_resolution: for "attention-mse": compare on the "map"'s grid, or on the "image"'s as the paper does.
         constant_weights: keep Grad-CAM's channel weights constant in the loss (first order).
+        attention_every: compute what the method adds in the first of every so many steps of an epoch only, with a
+            factor that keeps its mean; a step without it costs what a plain one costs.
         weigh_by_confidence: multiply what the method adds for an image by `confidence_above_chance`, so that maps are
             moved where the prediction is right already and let go where it suffers.
         empty_regions: an edit that leaves nowhere to look (every cell irrelevant) either does not take part
@@ -63,7 +66,7 @@ class SteeringConfig:
         augment: the name of a preset of `visteer.data.transforms`.
         precision: "fp32" or "bf16" (autocast); "auto" takes bf16 where the device computes it natively.
         channels_last: lay out images and convolutions channels-last.
-        freeze: dotted-name prefixes of modules that are not trained (their BatchNorm statistics neither).
+        freeze: dotted names of modules that are not trained (their BatchNorm statistics neither).
         select_by: the validation figures whose mean picks the kept epoch, joined by "+", such as "f2+epg".
             A figure that is a loss or a distance does not belong here: higher is better.
         patience: stop after so many epochs without a better score; None never stops early.
@@ -74,17 +77,18 @@ class SteeringConfig:
         TypeError: a value is of another type than its field.
 
     Example:
-        >>> SteeringConfig(gamma=1.0).gamma
-        1.0
+        >>> SteeringConfig(method="attention-mse").gamma, SteeringConfig(method="energy").gamma
+        (20.0, 1.0)
         >>> SteeringConfig.preset("paper").optimizer
         'sgd'
     """
 
     method: Method = "none"
-    gamma: float = 20.0
+    gamma: float = None  # type: ignore[assignment]  # a number from here on: __post_init__
     gamma_schedule: Ramp = "linear"
     map_resolution: Literal["map", "image"] = "map"
     constant_weights: bool = False
+    attention_every: int = 1
     weigh_by_confidence: bool = False
     empty_regions: Literal["skip", "suppress"] = "skip"
     irrelevant: Irrelevant = "none"
@@ -108,7 +112,10 @@ class SteeringConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse values that cannot be meant."""
+        """Take the method's own gamma where none is given, and refuse values that cannot be meant."""
+        method = METHODS.get(str(self.method))
+        if vars(self)["gamma"] is None and method is not None:
+            object.__setattr__(self, "gamma", method.gamma)
         hints = get_type_hints(type(self))
         for field in dataclasses.fields(self):
             allowed = get_args(hints[field.name])
@@ -117,7 +124,7 @@ class SteeringConfig:
                 raise ValueError(f"{field.name} must be one of {', '.join(allowed)}, got {value!r}")
             if not (allowed and isinstance(allowed[0], str)) and not _is_of(value, hints[field.name]):
                 raise TypeError(f"{field.name} must be {_in_words(hints[field.name])}, not {value!r}")
-        for name in ("epochs", "batch_size", "accumulate"):
+        for name in ("epochs", "batch_size", "accumulate", "attention_every"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         for name in ("gamma", "learning_rate", "momentum", "weight_decay", "warmup_epochs"):
@@ -130,17 +137,25 @@ class SteeringConfig:
             raise ValueError(f"patience must be at least 1, got {self.patience}")
 
     @classmethod
-    def preset(cls, name: str) -> SteeringConfig:
-        """A named set of settings; `dataclasses.replace` changes it.
+    def preset(cls, name: str, changes: Mapping[str, object] = MappingProxyType({})) -> SteeringConfig:
+        """A named set of settings, with `changes`. "paper" is what the paper's code states.
 
-        "paper" is what the paper's code states.
+        Its gamma is that of its method: `changes` that name another method have that method's own.
 
         Raises:
-            ValueError: no preset of that name.
+            ValueError: no preset of that name, or as `from_dict`.
+            TypeError: as `from_dict`.
+
+        Example:
+            >>> SteeringConfig.preset("paper", {"method": "energy"}).gamma
+            1.0
         """
         if name not in PRESETS:
             raise ValueError(f"no preset {name!r}; there are {', '.join(PRESETS)}")
-        return cls.from_dict(PRESETS[name])
+        preset = dict(PRESETS[name])
+        if changes.get("method", preset.get("method")) != preset.get("method"):
+            preset.pop("gamma", None)
+        return cls.from_dict({**preset, **changes})
 
     @classmethod
     def from_dict(cls, values: Mapping[str, object]) -> SteeringConfig:
@@ -157,6 +172,20 @@ class SteeringConfig:
             raise ValueError(f"not a setting: {', '.join(unknown)}")
         plain = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
         return cls(**plain)  # type: ignore[arg-type]
+
+    @classmethod
+    def stored(cls, values: Mapping[str, object]) -> SteeringConfig:
+        """The settings that `to_dict` gave in another version: one that is gone since may be there, if it was off.
+
+        Raises:
+            ValueError, TypeError: as `from_dict`.
+
+        Example:
+            >>> SteeringConfig.stored({"epochs": 3, "a_setting_of_before": False}).epochs
+            3
+        """
+        known = {field.name for field in dataclasses.fields(cls)}
+        return cls.from_dict({k: v for k, v in values.items() if k in known or v not in (False, None)})
 
     def to_dict(self) -> dict[str, object]:
         """All settings as JSON-ready values."""

@@ -18,6 +18,7 @@ from torchvision.models import VGG, AlexNet
 from visteer.errors import VisteerError
 from visteer.models import Classifier
 from visteer.models.wrapping import unwrap_model
+from visteer.steering.input_gradient_losses import irrelevant_pixels
 from visteer.steering.peer_losses import Reduction
 
 _WEIGHTED = (nn.Conv2d, nn.Linear)
@@ -58,16 +59,8 @@ def cdep_loss(
         >>> cdep_loss(net, torch.ones(1, 1, 1, 2), edit).item() > 0.999
         True
     """
-    if weights is None:
-        weights = torch.ones_like(targets)
-    shape = (len(images), *images.shape[2:])
-    if images.ndim != 4 or targets.shape != shape or weights.shape != shape:
-        raise ValueError(
-            f"images (N, K, H, W), targets and weights (N, H, W) do not fit: "
-            f"{tuple(images.shape)}, {tuple(targets.shape)}, {tuple(weights.shape)}"
-        )
-    region = weights * (targets == 0)
-    part, rest = decompose(model, images, region.to(images.dtype))
+    region = irrelevant_pixels(images, targets, weights)
+    part, rest = decompose(model, images, region)
     has_region = region.flatten(1).sum(1) > 0
     losses = torch.where(has_region, torch.sigmoid(part - rest).mean(1), torch.zeros_like(part[:, 0]))
     return losses if reduction == "none" else losses.sum() / has_region.sum().clamp_min(1)

@@ -49,7 +49,7 @@ def rrr_loss(
         >>> rrr_loss(logits, images, torch.tensor([[[0.0, 1.0]]])).item()
         0.0
     """
-    irrelevant = _irrelevant(images, targets, weights)
+    irrelevant = irrelevant_pixels(images, targets, weights).unsqueeze(1)
     gradients = _input_gradients(F.log_softmax(logits, dim=1).sum(), images)
     return _reduced((irrelevant * gradients).square().flatten(1).sum(1), irrelevant, reduction)
 
@@ -89,7 +89,7 @@ def rbr_loss(
         >>> loss.requires_grad
         True
     """
-    irrelevant = _irrelevant(images, targets, weights)
+    irrelevant = irrelevant_pixels(images, targets, weights).unsqueeze(1)
     gradients = _input_gradients(F.log_softmax(logits, dim=1).sum(), images)
     trained = [parameter for parameter in parameters if parameter.requires_grad]
     loss = F.cross_entropy(logits, labels, reduction="sum")
@@ -99,8 +99,12 @@ def rbr_loss(
     return _reduced((irrelevant * gradients * influence).square().flatten(1).sum(1), irrelevant, reduction)
 
 
-def _irrelevant(images: Tensor, targets: Tensor, weights: Tensor | None) -> Tensor:
-    """I as (N, 1, H, W)."""
+def irrelevant_pixels(images: Tensor, targets: Tensor, weights: Tensor | None) -> Tensor:
+    """The irrelevant pixels I of the edits, each with its trust: (N, H, W), of the dtype of `images` (N, K, H, W).
+
+    Raises:
+        ValueError: the shapes do not fit.
+    """
     if weights is None:
         weights = torch.ones_like(targets)
     shape = (len(images), *images.shape[2:])
@@ -109,7 +113,7 @@ def _irrelevant(images: Tensor, targets: Tensor, weights: Tensor | None) -> Tens
             f"images (N, K, H, W), targets and weights (N, H, W) do not fit: "
             f"{tuple(images.shape)}, {tuple(targets.shape)}, {tuple(weights.shape)}"
         )
-    return (weights * (targets == 0)).to(images.dtype).unsqueeze(1)
+    return (weights * (targets == 0)).to(images.dtype)
 
 
 def _input_gradients(score: Tensor, images: Tensor) -> Tensor:

@@ -55,8 +55,17 @@ class DonorMarks:
 
 
 def donor_marks(data: SteeringDataset) -> DonorMarks:
-    """The marks of `data` that can be transplanted, and where they lie."""
+    """The marks of `data` that can be transplanted, and where they lie.
+
+    Raises:
+        VisteerError: there is none.
+    """
     rows = donor_rows(data)
+    if not len(rows):
+        raise VisteerError(
+            "no edit of a training image marks a region of at most a quarter of it as irrelevant, so nothing can be "
+            "transplanted; mark the shortcut itself, or use --irrelevant replace or none"
+        )
     places, areas = np.zeros(len(rows), np.uint64), np.zeros(len(rows))
     cells = np.arange(data.image_size) * _PLACES // data.image_size
     bits = np.uint64(1) << (cells[:, None] * _PLACES + cells).astype(np.uint64)
@@ -98,15 +107,7 @@ def draw_donors(marked: NDArray[np.bool_], marks: DonorMarks, generator: torch.G
         marked: (count,) bool, whether the receiver's own mark is known.
         marks: the donors.
         generator: draws the same numbers whatever is marked.
-
-    Raises:
-        VisteerError: there is no donor.
     """
-    if not len(marks):
-        raise VisteerError(
-            "no edit marks a region of at most a quarter of its image as irrelevant, so nothing can be "
-            "transplanted; mark the shortcut itself as irrelevant, or use --irrelevant replace or none"
-        )
     count = len(marked)
     shape = (count, DRAWS_AN_IMAGE)
     drawn = torch.randint(len(marks), shape, generator=generator).numpy()

@@ -27,6 +27,7 @@ from torch import Tensor
 
 from visteer.attribution.normalization import normalize_maps
 from visteer.attribution.resizing import pool_edits, resize_maps
+from visteer.steering.attention_losses import check_shapes, or_one, weighted_mean
 
 Reduction = Literal["mean", "none"]
 SMALLEST_ENERGY = 0.1
@@ -65,7 +66,7 @@ def hint_loss(
     """
     marks = _marks(maps, targets, weights)
     return _reduced(
-        _mean((marks.normalised - marks.target).square(), marks.weight), marks.has_relevant, reduction
+        weighted_mean((marks.normalised - marks.target).square(), marks.weight), marks.has_relevant, reduction
     )
 
 
@@ -85,7 +86,7 @@ def map_l1_loss(
     """
     marks = _marks(maps, targets, weights)
     return _reduced(
-        _mean((marks.normalised - marks.target).abs(), marks.weight), marks.has_relevant, reduction
+        weighted_mean((marks.normalised - marks.target).abs(), marks.weight), marks.has_relevant, reduction
     )
 
 
@@ -112,7 +113,7 @@ def ppce_loss(
     logs = -((marks.normalised + floor) / (1 + floor)).log()
     # A cell outside has no part, not 0 times infinity.
     inside = torch.where(marks.relevant > 0, logs, torch.zeros_like(logs))
-    return _reduced(_mean(inside, marks.relevant), marks.has_relevant, reduction)
+    return _reduced(weighted_mean(inside, marks.relevant), marks.has_relevant, reduction)
 
 
 def energy_loss(
@@ -162,7 +163,7 @@ def gradia_loss(
     marks = _marks(maps, targets, weights)
     shares = 1 - energy_loss(maps.detach(), targets, weights, reduction="none")
     moved = (shares < reasonable).to(maps.dtype)
-    losses = _mean((marks.normalised - marks.target).abs(), marks.weight)
+    losses = weighted_mean((marks.normalised - marks.target).abs(), marks.weight)
     return _reduced(losses * moved, marks.has_both, reduction)
 
 
@@ -196,7 +197,7 @@ def res_g_loss(
     signs = torch.tanh(5 * (marks.normalised - threshold))
     known = marks.relevant + marks.irrelevant
     apart = marks.relevant * (signs - 1).abs() + marks.irrelevant * (signs + 1).abs()
-    labels = (apart.sum(1) / _or_one(known.sum(1)) - slack).relu()
+    labels = (apart.sum(1) / or_one(known.sum(1)) - slack).relu()
     height, width = maps.shape[1:]
     blurred = _blur(height, maps) @ marks.relevant.view(-1, height, width) @ _blur(width, maps).mT
     imputed = (marks.normalised - blurred.flatten(1)).abs().mean(1)
@@ -219,7 +220,7 @@ def distance_aware_loss(
     """
     marks = _marks(maps, targets, weights)
     distances = _distances(marks.relevant, (maps.shape[1], maps.shape[2]))
-    return _reduced(_mean(marks.normalised * distances, marks.weight), marks.has_both, reduction)
+    return _reduced(weighted_mean(marks.normalised * distances, marks.weight), marks.has_both, reduction)
 
 
 def dice_loss(
@@ -238,7 +239,7 @@ def dice_loss(
     marks = _marks(maps, targets, weights)
     both = (marks.weight * marks.normalised * marks.target).sum(1)
     either = (marks.weight * (marks.normalised + marks.target)).sum(1)
-    return _reduced(1 - 2 * both / _or_one(either), marks.has_relevant, reduction)
+    return _reduced(1 - 2 * both / or_one(either), marks.has_relevant, reduction)
 
 
 def abn_map_loss(
@@ -289,11 +290,7 @@ class _Marks:
 def _marks(maps: Tensor, targets: Tensor, weights: Tensor | None) -> _Marks:
     if weights is None:
         weights = torch.ones_like(targets)
-    if maps.ndim != 3 or targets.shape != weights.shape or targets.ndim != 3 or len(maps) != len(targets):
-        raise ValueError(
-            f"maps (N, h, w), targets and weights (N, H, W) do not fit: "
-            f"{tuple(maps.shape)}, {tuple(targets.shape)}, {tuple(weights.shape)}"
-        )
+    check_shapes(maps, targets, weights)
     size = (maps.shape[1], maps.shape[2])
     targets, weights = targets.to(maps.dtype), weights.to(maps.dtype)
     irrelevant = resize_maps(weights * (targets == 0), size)
@@ -305,16 +302,6 @@ def _marks(maps: Tensor, targets: Tensor, weights: Tensor | None) -> _Marks:
 def _reduced(per_image: Tensor, takes_part: Tensor, reduction: Reduction) -> Tensor:
     per_image = torch.where(takes_part, per_image, torch.zeros_like(per_image))
     return per_image if reduction == "none" else per_image.sum() / takes_part.sum().clamp_min(1)
-
-
-def _mean(values: Tensor, weights: Tensor) -> Tensor:
-    """Row means of `values` (N, P) under `weights` (N, P); 0 where a row's weights are all zero."""
-    return (values * weights).sum(1) / _or_one(weights.sum(1))
-
-
-def _or_one(values: Tensor) -> Tensor:
-    """`values` to divide by: 1 in place of 0."""
-    return torch.where(values > 0, values, torch.ones_like(values))
 
 
 def _blur(size: int, like: Tensor) -> Tensor:

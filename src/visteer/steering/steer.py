@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import torch
@@ -121,7 +121,7 @@ def steer(
                 run_folder.describe()  # there must be a run before its folder is made
             _agreed(accelerator, lambda: stack.enter_context(run_folder.held()))
         if run_folder is not None and resume:
-            state = _stored_state(run_folder, data)
+            state = _stored_state(run_folder, data, config)
             if state is not None:
                 loop.load_state(state)
                 history = state["history"]
@@ -203,14 +203,18 @@ class _Loop:
         self.model.train()
         for module in self.frozen:
             module.eval()
+        attends = range(0, len(batches), config.attention_every)
+        share = len(attends) / len(batches)
         sums = torch.zeros(5, dtype=torch.float64)
-        with torch.random.fork_rng(), self._watching() as watch:
+        with torch.random.fork_rng():
             for step, rows in enumerate(batches):
                 position = epoch + step / len(batches)
+                gamma = config.gamma_at(position) / share if step in attends else None
                 for group in self.optimizer.param_groups:
                     group["lr"] = config.learning_rate_at(position)
                 torch.manual_seed(seed * 100_003 + step)
-                sums += self._step(rows, watch, config.gamma_at(position), seed * 100_003 + step)
+                with self._watching(gamma is not None) as watch:
+                    sums += self._step(rows, watch, gamma, seed * 100_003 + step)
                 if on_step is not None and self.accelerator.is_main_process:
                     on_step(epoch * len(batches) + step + 1, config.epochs * len(batches))
         sums = self.accelerator.reduce(sums.float().to(self.accelerator.device)).cpu().double()
@@ -224,22 +228,25 @@ class _Loop:
         return {
             "epoch": epoch + 1,
             "prediction_loss": prediction / len(batches),
-            "attention_loss": attention / len(batches),
+            "attention_loss": attention / len(attends),
             "dead_maps": dead / steered if steered else 0.0,
             "train_accuracy": right / size,
             "learning_rate": config.learning_rate_at(epoch + 1 - 1 / len(batches)),
         }
 
-    def _watching(self) -> AbstractContextManager[Watch]:
-        """What reads maps in the forward passes: nothing where the method needs none, since then no hook is due."""
+    def _watching(self, attends: bool) -> AbstractContextManager[Watch]:
+        """What reads maps in the forward passes of a step; nothing where none are needed, since then no hook is due."""
         if self.method.has_branch:
             return AttentionBranchOutputs(self.bare_model)
-        if self.layer is None:
+        if self.layer is None or not attends:
             return nullcontext()
         return GradCAM(self.bare_model, self.layer)
 
-    def _step(self, rows: NDArray[np.int64], watch: Watch, gamma: float, seed: int) -> Tensor:
-        """One optimiser step on the images `rows` of all processes; the sums that this process contributed."""
+    def _step(self, rows: NDArray[np.int64], watch: Watch, gamma: float | None, seed: int) -> Tensor:
+        """One optimiser step on the images `rows` of all processes; the sums that this process contributed.
+
+        Without a `gamma` the method adds nothing in this step.
+        """
         processes, index = self.accelerator.num_processes, self.accelerator.process_index
         draws = _Draws(self, rows, torch.Generator().manual_seed(seed))
         label_weight = float(self.class_weights[torch.from_numpy(self.data.labels[rows])].sum())
@@ -251,9 +258,11 @@ class _Loop:
             last = number == len(parts) - 1
             with nullcontext() if last else self.accelerator.no_sync(self.model):
                 batch, counts = draws.batch(part)
-                if self.method.reads == "input gradients":
+                if gamma is None:
+                    counts = torch.zeros_like(counts)
+                elif self.method.reads == "input gradients":
                     batch.images.requires_grad_()
-                logits = self._predict(self.model, batch.images)
+                logits = self._predict(self.model, batch.images, attends=gamma is not None)
                 losses = F.cross_entropy(logits, batch.labels, self.class_weights, reduction="none")
                 if isinstance(watch, AttentionBranchOutputs):
                     branch = watch.logits.float()
@@ -264,7 +273,7 @@ class _Loop:
                 added, dead = self._added(watch, logits, batch, counts, draws.noise[part])
                 added = added / attended
                 # Processes average their gradients; the sums are over the whole batch, hence the factor.
-                self.accelerator.backward((prediction + gamma * added) * processes)
+                self.accelerator.backward((prediction + (gamma or 0.0) * added) * processes)
                 right = (logits.argmax(1) == batch.labels).sum()
                 values = (prediction.detach(), added.detach(), counts.sum(), dead, right)
                 sums += torch.stack([torch.as_tensor(value).cpu().double() for value in values])
@@ -272,9 +281,9 @@ class _Loop:
         self.optimizer.zero_grad()
         return sums
 
-    def _predict(self, model: nn.Module, images: Tensor) -> Tensor:
-        """Logits in float32."""
-        fast = fast_second_derivatives() if self.differentiated_twice else nullcontext()
+    def _predict(self, model: nn.Module, images: Tensor, *, attends: bool = True) -> Tensor:
+        """Logits in float32; they can be differentiated twice fast where the method does and `attends` is true."""
+        fast = fast_second_derivatives() if self.differentiated_twice and attends else nullcontext()
         with fast, torch.autocast(self.accelerator.device.type, torch.bfloat16, enabled=self.bf16):
             try:
                 logits: Tensor = model(images)
@@ -486,12 +495,19 @@ def computes_bf16(device: torch.device) -> bool:
     )
 
 
-def _stored_state(folder: RunFolder, data: SteeringDataset) -> dict[str, Any] | None:
-    """The state to go on from, after a look whether it belongs to this data; None before the first epoch."""
+def _stored_state(folder: RunFolder, data: SteeringDataset, config: SteeringConfig) -> dict[str, Any] | None:
+    """The state to go on from, after a look whether it belongs to this data and config; None before the first epoch."""
     if folder.finished:
         raise VisteerError(f"{folder.folder} is finished: there is nothing to resume")
-    if folder.describe().get("data_digest") != digest_data(data):
+    described = folder.describe()
+    if described.get("data_digest") != digest_data(data):
         raise VisteerError(f"{folder.folder}: the training data or edits have changed since; start a new run")
+    stored, now = cast("Mapping[str, object]", described.get("config", {})), config.to_dict()
+    if changed := [name for name in now if name in stored and stored[name] != now[name]]:
+        name = changed[0]
+        raise VisteerError(
+            f"{folder.folder} was begun with other settings ({name} {stored[name]}, now {now[name]}); start a new run"
+        )
     return folder.load_epoch()
 
 

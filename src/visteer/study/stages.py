@@ -28,7 +28,7 @@ from visteer.evaluation.localisation import MAP_SCORES, REGION_THRESHOLD
 from visteer.models import Classifier, build_abn
 from visteer.models.target_layer import get_layer
 from visteer.steering import METHODS, RunFolder, SteeringConfig, SteeringDataset, SteeringRun, steer
-from visteer.steering.irrelevant import donor_rows
+from visteer.steering.irrelevant import donor_marks, donor_rows
 from visteer.steering.methods import check_method
 from visteer.steering.run_folder import Epoch, digest_data
 from visteer.study.study import Study
@@ -211,7 +211,7 @@ def run_config(study: Study, run: str) -> SteeringConfig:
     """
     folder = study.run_folder(run)
     try:
-        return SteeringConfig.from_dict(cast(Mapping[str, object], folder.describe()["config"]))
+        return SteeringConfig.stored(cast(Mapping[str, object], folder.describe()["config"]))
     except (KeyError, TypeError, ValueError) as error:
         path = folder.folder / "run.json"
         raise VisteerError(f"{path} is damaged, or of another version ({error}); start a new run") from None
@@ -436,11 +436,8 @@ def _check_fit(config: SteeringConfig, model: nn.Module, training: SteeringDatas
         name.startswith(tuple(f"{part}." for part in config.freeze)) for name, _ in model.named_parameters()
     ):
         raise VisteerError("freeze leaves nothing to train; name fewer modules")
-    if config.irrelevant == "transplant" and not len(donor_rows(training)):
-        raise VisteerError(
-            "no edit of a training image marks a region of at most a quarter of it as irrelevant, so nothing can be "
-            "transplanted; mark the shortcut itself, or use --irrelevant replace or none"
-        )
+    if config.irrelevant == "transplant":
+        donor_marks(training)
 
 
 def _device() -> torch.device:
