@@ -53,9 +53,10 @@ trained without squares: what can be had. Published for 50 epochs: clean 89.1, n
 Rows have different seeds; a difference is over those that both have. Methods have one gamma each, not tuned here.
 
 Plain training follows the square. The published loss on maps (`proposed`) changes that little, `rrr-g` not at all.
-Transplanting marks takes the square away, with marks on 55 of 55,000 images as with all; that such networks are even a
-little better where squares are random than `clean` comes from having seen squares. `rrr` with marks on all images does
-it too (one seed), at roughly 2.5 times the computing. Marks in the wrong place take nothing away."""
+Transplanting marks takes the square away, alone (`transplant`) and with the loss on maps beside it (`visteer`, what
+visteer steer does), with marks on 55 of 55,000 images as with all; that such networks are even a little better where
+squares are random than `clean` comes from having seen squares. `rrr` with marks on all images does it too (one seed),
+at roughly 2.5 times the computing. Marks in the wrong place take nothing away."""
 DECOY_COMMAND = """\
 ```sh
 visteer benchmark decoy-fashion-ross --approach transplant --seed 1 --fraction 0.001 --out benchmarks/results/decoy
@@ -125,11 +126,11 @@ accuracy on ISIC and Imagenette, and moved the maps half as far or less.""",
 stages frozen, maps of 7 x 7 cells, 6 epochs, on Imagenette one. 10 % means that one in ten annotated images keeps its
 edit; `without` and `abn` use no edits, so their 10 % rows are their 100 % rows. The kept epoch is picked by F2 and AUC,
 where edits are used by EPG and IoU too; so a part of what these gain on maps and lose in F2 and AUC comes from the
-choice. `visteer` is one seed with all edits only, and the published loss is missing: its runs were older than
-[decision 22](decisions/0022-a-batch-s-statistics-are-constants-for-maps.md).
+choice.
 
-The maps move here too, a little less far than with all layers trained. On Imagenette one epoch must do for ten classes
-and for maps: there `visteer` costs a tenth of the accuracy.""",
+With all edits both losses move the maps nearly as far as with all layers trained, and with a tenth of them still most
+of the way on BUSI and ISIC, without a clear cost there. On Imagenette one epoch must do for ten classes and for maps:
+that costs accuracy, `visteer` about half as much as the published loss, and with a tenth of the edits little.""",
     "small-resnet": """\
 **And with a network that starts from nothing?** ResNet-10-T at 64 px, maps of 8 x 8 cells at `backbone.layer2`, 12
 epochs, on Imagenette 3; else as in the benchmark `whole`; `visteer-weighed` is `visteer` with each image's loss
