@@ -13,19 +13,19 @@ import visteer
 
 
 def make_batch(generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Noise with a bright blob on the left or right (the class), and a blob-shaped target map an image."""
+    """Noise with a red or green blob (the class) at a random place, and a blob-shaped target map an image."""
     images = torch.rand((32, 3, 32, 32), generator=generator) * 0.3
     labels = torch.randint(2, (32,), generator=generator)
     targets = torch.zeros((32, 32, 32))
-    for image, target, label in zip(images, targets, labels.tolist(), strict=True):
-        left = 4 + 16 * label
-        image[:, 12:20, left : left + 8] += 0.6
-        target[12:20, left : left + 8] = 1
+    corners = torch.randint(24, (32, 2), generator=generator).tolist()
+    for image, target, label, (top, left) in zip(images, targets, labels.tolist(), corners, strict=True):
+        image[label, top : top + 8, left : left + 8] += 0.6
+        target[top : top + 8, left : left + 8] = 1
     return images, labels, targets
 
 
 def main() -> None:
-    """Train a small network and print how its maps approach the targets."""
+    """Train a small network and print how it learns the class and how its maps approach the targets."""
     torch.manual_seed(0)
     generator = torch.Generator().manual_seed(0)
     body = nn.Sequential(
@@ -35,17 +35,22 @@ def main() -> None:
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
 
     with visteer.GradCAM(model, layer="0") as cam:
-        for step in range(60):
+        for step in range(101):
             images, labels, targets = make_batch(generator)
             logits = model(images)  # the only forward pass
             maps = cam.maps(logits, labels, create_graph=True)
             attention = visteer.attention_mse_loss(maps, targets)
-            loss = F.cross_entropy(logits, labels) + 10 * attention
+            prediction = F.cross_entropy(logits, labels)
+            loss = prediction + 10 * step / 100 * attention  # first the class, then the maps
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-            if step % 20 == 0 or step == 59:
-                print(f"step {step}: loss {loss.item():.3f}, attention loss {attention.item():.3f}")
+            if step % 20 == 0:
+                right = (logits.argmax(1) == labels).float().mean()
+                print(
+                    f"step {step}: {right:.0%} right, prediction loss {prediction.item():.3f}, "
+                    f"attention loss {attention.item():.3f}"
+                )
 
 
 if __name__ == "__main__":
