@@ -112,8 +112,8 @@ trained, at 160 px, the size of the README's runs, for 8 epochs, on Imagenette 2
 `backbone.blocks.4`. Images and regions are of the sets' own files, about two thirds of each set: 130 test images of
 BUSI, 108 of them with a lesion, 132 of ISIC, 666 of Imagenette, 89 of them with boxes. `proposed` is the loss as
 published (constant gamma 10, at the image's resolution, empty masks pull maps to zero), `visteer` what visteer steer
-does by itself; no set has marks
-to transplant, so it is the loss on maps alone. The kept epoch is picked by F2 and AUC, for all alike.
+does by itself; no set has marks to transplant, so it is the loss on maps alone. The kept epoch is picked by F2 and AUC,
+for all alike.
 
 Both losses put the maps on the object: on ISIC they overlap the lesion by four fifths, on BUSI and Imagenette by about
 half, where plain maps hardly overlap it at all. The published loss clearly costs accuracy on Imagenette; else no loss
