@@ -60,6 +60,8 @@ def test_a_method_has_its_own_gamma_unless_told_otherwise(name):
 def test_a_setting_that_is_gone_is_left_out_if_it_was_off():
     stored = {**SteeringConfig(epochs=3).to_dict(), "gone": False, "gone_too": None}
     assert SteeringConfig.stored(stored) == SteeringConfig(epochs=3)
+    with pytest.raises(TypeError, match="must be a mapping, not int"):
+        SteeringConfig.stored(3)
     with pytest.raises(ValueError, match="not a setting: gone"):
         SteeringConfig.stored({**stored, "gone": True})
 

@@ -165,8 +165,7 @@ class SteeringConfig:
             ValueError: a key is not a setting.
             TypeError: `values` is no mapping.
         """
-        if not isinstance(values, Mapping):
-            raise TypeError(f"settings must be a mapping, not {type(values).__name__}")
+        _check_mapping(values)
         known = {field.name for field in dataclasses.fields(cls)}
         if unknown := sorted(set(values) - known):
             raise ValueError(f"not a setting: {', '.join(unknown)}")
@@ -184,6 +183,7 @@ class SteeringConfig:
             >>> SteeringConfig.stored({"epochs": 3, "a_setting_of_before": False}).epochs
             3
         """
+        _check_mapping(values)
         known = {field.name for field in dataclasses.fields(cls)}
         return cls.from_dict({k: v for k, v in values.items() if k in known or v not in (False, None)})
 
@@ -210,6 +210,11 @@ class SteeringConfig:
     def gamma_at(self, epoch: float) -> float:
         """The factor of the attention loss after `epoch` epochs."""
         return self.gamma if self.gamma_schedule == "constant" else self.gamma * epoch / self.epochs
+
+
+def _check_mapping(values: object) -> None:
+    if not isinstance(values, Mapping):
+        raise TypeError(f"settings must be a mapping, not {type(values).__name__}")
 
 
 def _is_of(value: object, hint: object) -> bool:
