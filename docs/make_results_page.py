@@ -253,13 +253,10 @@ def summary(
         if spec.name == "whole":
             lines += ["- **Real images without a shortcut, less plain training** (`whole`):", ""]
             lines.append(whole_summary(spec, records))
-    measured = [(row["multiples"]["both"][1], row["layer"]) for row in cost_results]
+    measured = sorted((row["multiples"]["both"][1], row["layer"]) for row in cost_results)
     if measured:
-        first, *others = (
-            f"{times:.2f} times{{}} with maps at `{layer}`" for times, layer in sorted(measured)
-        )
-        said = ", ".join([first.format(" a plain one"), *(other.format("") for other in others)])
-        lines += ["", f"- **Time**: an epoch takes {said}."]
+        said = ", ".join(f"{times:.2f} times with maps at `{layer}`" for times, layer in measured)
+        lines += ["", f"- **Time**: an epoch takes {said.replace('times', 'times a plain one', 1)}."]
     lines += [
         "",
         "- **What it costs**: in runs that hardly suffice to learn the classes, a loss on maps takes from the "
@@ -297,7 +294,7 @@ def count(number: int, what: str) -> str:
     return f"{number} {what}" + "s" * (number != 1)
 
 
-def ranged(values: Sequence[float], digits: int = 0) -> str:
+def ranged(values: Sequence[float]) -> str:
     """The mean, and from where to where the values go.
 
     Example:
@@ -307,8 +304,8 @@ def ranged(values: Sequence[float], digits: int = 0) -> str:
     if not values:
         return "–"
     mean = math.fsum(values) / len(values)
-    spread = f" ({min(values):.{digits}f} to {max(values):.{digits}f})" if len(values) > 1 else ""
-    return f"{mean:.{digits}f}{spread}"
+    spread = f" ({min(values):.0f} to {max(values):.0f})" if len(values) > 1 else ""
+    return f"{mean:.0f}{spread}"
 
 
 def grid_section(spec: BenchmarkSpec, records: Sequence[CellRecord]) -> list[str]:

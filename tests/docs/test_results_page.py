@@ -155,9 +155,8 @@ def test_the_summary_says_how_many_runs_there_are_and_how_far_they_go():
     results = [run(name, seed, 0.4) for name in ("clean", "without") for seed in (0, 1)]
     results += [run("visteer", 0, 0.6), run("visteer", 1, 0.8)]
     decoys = [decoy("without", 1, 0.6), decoy("clean", 1, 0.9)]
-    text = script.summary(decoys, results, [], [cost("backbone.bn2", 1.07), cost("backbone.blocks.4", 1.5)])[
-        1
-    ]
+    costs = [cost("backbone.bn2", 1.07), cost("backbone.blocks.4", 1.5)]
+    text = script.summary(decoys, results, [], costs)[1]
     assert "Visteer brings back 75 (50 to 100) (2 runs), the published loss – (0 runs)" in text
     assert "with plain training, 60.0 % (1 seed)" in text
     assert (

@@ -14,7 +14,7 @@ import tomlkit
 from visteer.data.readers import Layout
 from visteer.errors import VisteerError
 from visteer.steering import METHODS, SteeringConfig
-from visteer.steering.config import PRESETS
+from visteer.steering.config import PRESETS, without_gone
 from visteer.study import StudySettings, is_steered
 
 PUBLISHED_LOSS: Mapping[str, object] = {
@@ -208,14 +208,10 @@ def changed_settings(
         >>> changed_settings({"gamma": 5.0}, {"gamma": 10.0, "method": "none"})
         {}
     """
-    default = SteeringConfig().to_dict()
+    default, then = SteeringConfig().to_dict(), without_gone(then)
     before, method = {**default, **then}, {**default, **now}["method"]
     changed = {name: (before[name], value) for name, value in now.items() if before[name] != value}
-    changed |= {
-        name: (value, None)
-        for name, value in then.items()
-        if name not in default and value not in (False, None)
-    }
+    changed |= {name: (value, None) for name, value in then.items() if name not in default}
     if before["method"] == method and METHODS[str(method)].loss is None:
         changed.pop("gamma", None)
     return changed

@@ -183,9 +183,7 @@ class SteeringConfig:
             >>> SteeringConfig.stored({"epochs": 3, "a_setting_of_before": False}).epochs
             3
         """
-        _check_mapping(values)
-        known = {field.name for field in dataclasses.fields(cls)}
-        return cls.from_dict({k: v for k, v in values.items() if k in known or v not in (False, None)})
+        return cls.from_dict(without_gone(values))
 
     def to_dict(self) -> dict[str, object]:
         """All settings as JSON-ready values."""
@@ -210,6 +208,21 @@ class SteeringConfig:
     def gamma_at(self, epoch: float) -> float:
         """The factor of the attention loss after `epoch` epochs."""
         return self.gamma if self.gamma_schedule == "constant" else self.gamma * epoch / self.epochs
+
+
+def without_gone(values: Mapping[str, object]) -> dict[str, object]:
+    """Stored settings without those that are gone since and were off.
+
+    Raises:
+        TypeError: `values` is no mapping.
+
+    Example:
+        >>> without_gone({"epochs": 3, "a_setting_of_before": False, "another": True})
+        {'epochs': 3, 'another': True}
+    """
+    _check_mapping(values)
+    known = {field.name for field in dataclasses.fields(SteeringConfig)}
+    return {name: value for name, value in values.items() if name in known or value not in (False, None)}
 
 
 def _check_mapping(values: object) -> None:

@@ -170,9 +170,11 @@ class _Loop:
         reads_maps = self.method.reads == "grad-cam"
         twice = (reads_maps and not config.constant_weights) or self.method.reads == "input gradients"
         self.differentiated_twice = twice and has_grouped_convolution(model)
-        self.layer = config.target_layer or find_target_layer(model) if reads_maps else None
-        if self.layer is not None:
-            _check_layer(model, self.layer, data, moved_from_within=config.constant_weights)
+        self.watch: Watch = AttentionBranchOutputs(model) if self.method.has_branch else None
+        if reads_maps:
+            layer = config.target_layer or find_target_layer(model)
+            _check_layer(model, layer, data, moved_from_within=config.constant_weights)
+            self.watch = GradCAM(model, layer)
         self.transform = PairedTransform(TransformConfig.preset(config.augment))
         self.class_weights = _class_weights(data, config).to(accelerator.device)
         wanted = config.precision == "bf16" or (
@@ -236,11 +238,8 @@ class _Loop:
 
     def _watching(self, attends: bool) -> AbstractContextManager[Watch]:
         """What reads maps in the forward passes of a step; nothing where none are needed, since then no hook is due."""
-        if self.method.has_branch:
-            return AttentionBranchOutputs(self.bare_model)
-        if self.layer is None or not attends:
-            return nullcontext()
-        return GradCAM(self.bare_model, self.layer)
+        needed = attends or self.method.has_branch
+        return self.watch if needed and self.watch is not None else nullcontext()
 
     def _step(self, rows: NDArray[np.int64], watch: Watch, gamma: float | None, seed: int) -> Tensor:
         """One optimiser step on the images `rows` of all processes; the sums that this process contributed.
@@ -248,6 +247,7 @@ class _Loop:
         Without a `gamma` the method adds nothing in this step.
         """
         processes, index = self.accelerator.num_processes, self.accelerator.process_index
+        attends = gamma is not None
         draws = _Draws(self, rows, torch.Generator().manual_seed(seed))
         label_weight = float(self.class_weights[torch.from_numpy(self.data.labels[rows])].sum())
         attended = max(int(draws.attended.sum()), 1)
@@ -258,11 +258,11 @@ class _Loop:
             last = number == len(parts) - 1
             with nullcontext() if last else self.accelerator.no_sync(self.model):
                 batch, counts = draws.batch(part)
-                if gamma is None:
+                if not attends:
                     counts = torch.zeros_like(counts)
                 elif self.method.reads == "input gradients":
                     batch.images.requires_grad_()
-                logits = self._predict(self.model, batch.images, attends=gamma is not None)
+                logits = self._predict(self.model, batch.images, attends=attends)
                 losses = F.cross_entropy(logits, batch.labels, self.class_weights, reduction="none")
                 if isinstance(watch, AttentionBranchOutputs):
                     branch = watch.logits.float()

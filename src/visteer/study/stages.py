@@ -28,7 +28,7 @@ from visteer.evaluation.localisation import MAP_SCORES, REGION_THRESHOLD
 from visteer.models import Classifier, build_abn
 from visteer.models.target_layer import get_layer
 from visteer.steering import METHODS, RunFolder, SteeringConfig, SteeringDataset, SteeringRun, steer
-from visteer.steering.irrelevant import donor_marks, donor_rows
+from visteer.steering.irrelevant import donor_rows
 from visteer.steering.methods import check_method
 from visteer.steering.run_folder import Epoch, digest_data
 from visteer.study.study import Study
@@ -436,8 +436,6 @@ def _check_fit(config: SteeringConfig, model: nn.Module, training: SteeringDatas
         name.startswith(tuple(f"{part}." for part in config.freeze)) for name, _ in model.named_parameters()
     ):
         raise VisteerError("freeze leaves nothing to train; name fewer modules")
-    if config.irrelevant == "transplant":
-        donor_marks(training)
 
 
 def _device() -> torch.device:
