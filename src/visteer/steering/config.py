@@ -48,7 +48,8 @@ class SteeringConfig:
         map_resolution: for "attention-mse": compare on the "map"'s grid, or on the "image"'s as the paper does.
         constant_weights: keep Grad-CAM's channel weights constant in the loss (first order).
         attention_every: compute what the method adds in the first of every so many steps of an epoch only, with a
-            factor that keeps its mean; a step without it costs what a plain one costs.
+            factor that makes up for the others: exactly where gamma is constant, a little less where it rises, and
+            nothing in a run of one epoch with one such step. A step without it costs what a plain one costs.
         weigh_by_confidence: multiply what the method adds for an image by `confidence_above_chance`, so that maps are
             moved where the prediction is right already and let go where it suffers.
         empty_regions: an edit that leaves nowhere to look (every cell irrelevant) either does not take part
