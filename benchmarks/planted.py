@@ -36,16 +36,15 @@ def main() -> None:
     given = parser.parse_args()
     freeze = tuple(filter(None, given.freeze.split(",")))
     run = PlantedRun(given.mark, given.approach, given.seed, given.fraction, given.epochs, freeze)
-    name = given.study.resolve().name
+    study = Study(given.study)
+    name = study.folder.resolve().name
     path = None if given.out is None else given.out / f"{name}--{run.name}.json"
-    config = SteeringConfig.from_dict(planted_settings(run)).to_dict()
-    del config["select_by"], config["target_layer"]  # by the study
-    result = kept_result(
-        path,
-        config,
-        {**run.about, "study": name},
-        lambda: {"study": name, **run_planted(Study(given.study), run)},
-    )
+    settings = {**planted_settings(run), "target_layer": study.settings.layer}
+    config = SteeringConfig.from_dict(settings).to_dict()
+    del config["select_by"]  # by the edits of the study
+    same = {key: getattr(study.settings, key) for key in ("model", "weights", "image_size")}
+    about = {"study": name, **same}
+    result = kept_result(path, config, {**run.about, **about}, lambda: {**about, **run_planted(study, run)})
     sys.stdout.write(json.dumps(result, indent=1) + "\n")
 
 

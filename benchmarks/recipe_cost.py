@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from accelerate import Accelerator
 
 from visteer.atomic import write_text
 from visteer.benchmark.spec import RECIPE
@@ -27,6 +28,7 @@ from visteer.edits.map_edit import MapEdit
 from visteer.errors import VisteerError
 from visteer.models import build_classifier, find_target_layer
 from visteer.steering import SteeringConfig, SteeringDataset, steer
+from visteer.steering.steer import computes_bf16
 
 VARIANTS = {
     "plain": {"method": "none"},
@@ -97,6 +99,7 @@ def main() -> None:
         "images": given.images,
         "rounds": given.rounds,
         "threads": torch.get_num_threads(),
+        "precision": "bf16" if computes_bf16(Accelerator().device) else "fp32",
         "plain_seconds": round(statistics.median(plain), 2),
         "multiples": {
             name: [round(float(part), 3) for part in np.quantile(found, (0.25, 0.5, 0.75))]

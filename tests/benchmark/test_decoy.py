@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 
@@ -19,7 +20,9 @@ from visteer.benchmark.decoy import (
     decoy_edits,
     run_decoy,
 )
+from visteer.benchmark.kept import kept_result
 from visteer.data.decoys import decoy_marks, make_decoys
+from visteer.errors import VisteerError
 from visteer.models import build_classifier
 from visteer.steering import METHODS
 
@@ -122,10 +125,26 @@ def test_the_command_prints_one_run_and_keeps_it(folder, tmp_path):
         "null",
         "{}",
         whole.replace('"accuracy": ', '"accuracy": "x", "a": '),
+        whole.replace('"accuracy": ', '"accuracy": 1e999, "a": '),
+        whole.replace('"accuracy": ', '"accuracy": 55.0, "a": '),
         "[" * 10**5,
     ):
         path.write_text(damage, encoding="utf-8")
         assert f"{path} is damaged; delete it" in call(*words, "--approach", "without", "--json").error
+
+
+def test_a_result_that_cannot_be_written_is_told(tmp_path, monkeypatch):
+    def full(path: Path, text: str) -> None:
+        if path.suffix == ".json":
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        assert len(text) > 10_000  # as much room as the result will need, before it is measured
+
+    monkeypatch.setattr("visteer.benchmark.kept.write_text", full)
+    monkeypatch.setattr(Path, "unlink", lambda *_: None)
+    with pytest.raises(
+        VisteerError, match=r'r.json cannot be written \(No space.*would hold \{"accuracy": 0.5\}'
+    ):
+        kept_result(tmp_path / "r.json", {}, {}, lambda: {"accuracy": 0.5})
 
 
 def test_a_place_where_nothing_can_be_kept_is_found_before_training(folder, tmp_path, monkeypatch):

@@ -56,3 +56,10 @@ def test_one_figure_a_data_set_and_model(spec_path: Path, tmp_path: Path):
     assert len(list(root.iter("{http://www.w3.org/2000/svg}image"))) == 4 * len(expected)
     with pytest.raises(ValueError, match="at least one row"):
         before_after_svg([])
+    (study.folder / "runs" / runs[0] / "model.safetensors").write_bytes(b"junk")
+    for stored in study.folder.rglob("*.npz"):
+        stored.unlink()
+    told: list[str] = []
+    assert write_figures(out, spec, records, told.append) == []
+    assert "no figure of blobs with tiny" in told[0]
+    assert "damaged" in told[0]

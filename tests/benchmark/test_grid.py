@@ -18,7 +18,7 @@ import pytest
 from tests.cli.command_line import call
 from visteer.atomic import write_text
 from visteer.benchmark import grid as grid_module
-from visteer.benchmark.cell import keep_edits, run_cell
+from visteer.benchmark.cell import has_run, keep_edits, run_cell
 from visteer.benchmark.grid import Standing, read_grid, run_grid
 from visteer.benchmark.records import CellRecord, read_record, record_path
 from visteer.benchmark.spec import Cell, read_spec
@@ -46,6 +46,7 @@ def test_every_cell_runs_in_its_own_run_and_again_nothing_is_left(spec_path: Pat
     assert run_grid(spec_path, out, on_cell=again.append) == records
     assert again == []
     assert read_grid(out)[1] == records
+    assert not (out / "logs").exists()  # no run had anything to say
 
     shown = call("benchmark", spec_path, "--out", out)
     assert shown.out.splitlines()[0].startswith("| data | annotated |")
@@ -53,6 +54,8 @@ def test_every_cell_runs_in_its_own_run_and_again_nothing_is_left(spec_path: Pat
     assert told["done"] == 3
     page = Path(told["report"]).read_text(encoding="utf-8")
     assert "3 of 3 done" in page
+    assert "One seed: differences have no interval" in page
+    assert "Student" not in page
     assert "cores" in page
     assert page.count("data:image/png;base64") == 1
     assert call("benchmark", "decoy-mnist-ross", "--approach", "clean", "--report").code == 2
@@ -187,6 +190,62 @@ def test_a_cell_that_was_cut_short_goes_on_with_its_run(spec_path: Path, tmp_pat
     assert Study(out / "studies" / "blobs--tiny").runs() == (first.run,)
 
 
+def test_a_run_that_does_not_say_whose_it_is_is_left_aside(spec_path: Path, tmp_path: Path):
+    out, spec = tmp_path / "out", read_spec(spec_path)
+    grid_module.prepare_studies(spec, out)
+    cell = next(spec.cells())
+    first = run_cell(spec, out, cell)
+    record_path(out, cell).unlink()
+    facts = out / "studies" / "blobs--tiny" / "runs" / first.run / "run.json"
+    for damage in ("{", json.dumps({"cell": cell.name}), json.dumps({"cell": cell.name, "config": [1]})):
+        facts.write_text(damage, encoding="utf-8")
+        assert has_run(out, first) == (damage != "{")
+        assert run_cell(spec, out, cell).run != first.run
+
+
+def test_an_id_that_was_given_to_another_cell_is_not_the_cells_run(spec_path: Path, tmp_path: Path):
+    out, spec = tmp_path / "out", read_spec(spec_path)
+    grid_module.prepare_studies(spec, out)
+    cells = [cell for cell in spec.cells() if cell.approach == "without"]
+    first = run_cell(spec, out, cells[0])
+    assert has_run(out, first)
+    shutil.rmtree(out / "studies" / "blobs--tiny" / "runs" / first.run)
+    second = run_cell(spec, out, cells[1])
+    assert second.run == first.run
+    assert has_run(out, second)
+    assert not has_run(out, first)
+
+
+def test_a_damaged_state_says_what_to_delete(spec_path: Path, tmp_path: Path):
+    text = spec_path.read_text(encoding="utf-8").replace("epochs = 1", "epochs = 2")
+    spec_path.write_text(text, encoding="utf-8")
+    out, spec = tmp_path / "out", read_spec(spec_path)
+    grid_module.prepare_studies(spec, out)
+    cell = next(spec.cells())
+    run = run_cell(spec, out, cell).run
+    folder = out / "studies" / "blobs--tiny" / "runs" / run
+    (folder / "model.safetensors").replace(folder / "best.safetensors")
+    for damage in (b"junk", b"PK", b""):
+        (folder / "state.pt").write_bytes(damage)
+        with pytest.raises(VisteerError, match=f"state.pt.* is damaged.*: delete .*{run} and start it anew"):
+            run_cell(spec, out, cell)
+
+
+def test_a_benchmark_without_a_name_keeps_that_of_its_file(spec_path: Path, tmp_path: Path):
+    text = spec_path.read_text(encoding="utf-8").replace('name = "small"', "", 1)
+    text = text.replace('"without", "proposed"', '"without"').replace("[0, 1]", "[0]")
+    spec_path.write_text(text, encoding="utf-8")
+    run_grid(spec_path, tmp_path / "out")
+    assert read_grid(tmp_path / "out")[0].name == "small"
+    strange = spec_path.rename(tmp_path / "a b.toml")
+    with pytest.raises(VisteerError, match=r'write name = "\.\.\." at the top'):
+        read_spec(strange)
+    bare = strange.rename(tmp_path / "bare")
+    told = call("benchmark", bare, "--out", bare)
+    assert (told.code, told.err.count("\n")) == (1, 1)
+    assert "is a file; name a folder for the results with --out" in told.err
+
+
 def test_a_cell_begun_with_other_settings_is_not_taken_for_this_one(spec_path: Path, tmp_path: Path):
     out = tmp_path / "out"
     spec = read_spec(spec_path)
@@ -219,9 +278,10 @@ def test_files_that_cannot_be_used_are_told(spec_path: Path, tmp_path: Path):
     (tmp_path / "pictures/images/cat/03.png").write_bytes(b"no picture")
     told: list[str] = []
     grid_module.prepare_studies(read_spec(spec_path), tmp_path / "out", on_note=told.append)
-    (line,) = told
-    assert line.startswith("blobs: 1 files cannot be used and are left out, such as ")
-    assert "03.png" in line
+    bad, few_cells = told
+    assert bad.startswith("blobs: 1 files cannot be used and are left out, such as ")
+    assert "03.png" in bad
+    assert few_cells.startswith("blobs with tiny: maps have 1 x 1 cells at backbone.layer4: too few")
 
 
 def test_a_cell_that_fails_is_tried_twice_and_shown_while_the_others_run(spec_path: Path, tmp_path: Path):
@@ -286,6 +346,8 @@ def test_an_attention_branch_cell_goes_on_though_the_file_names_a_layer(spec_pat
         '"machine": "x"',
         '"run": ["a"]',
         '"run": "../steered-1"',
+        '"run": ".."',
+        '"seconds": 1' + "0" * 400,
         '"attempts": "x"',
         '"error": null',
         '"state": "?"',

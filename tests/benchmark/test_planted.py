@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from dataclasses import replace
+from subprocess import CompletedProcess
 
 import numpy as np
 import pytest
 
+from tests.docs.markdown import ROOT
 from tests.study.conftest import made, pictures, settings  # noqa: F401
 from visteer.benchmark.planted import APPROACHES, PlantedRun, plant, run_planted
 from visteer.errors import VisteerError
@@ -63,3 +68,23 @@ def test_what_cannot_be_run(study, settings, tmp_path):  # noqa: F811
     bare = make_study(tmp_path / "bare", replace(settings, image_size=64)).study
     with pytest.raises(VisteerError, match="import its masks first"):
         run_planted(bare, RUN)
+
+
+def test_a_kept_result_of_another_study_of_the_same_name_is_not_given(study, settings, tmp_path):  # noqa: F811
+    """Same folder name, other pixels."""
+    words = ["--mark", "patch", "--approach", "without", "--epochs", "1", "--out", tmp_path / "out"]
+    first = planted(study, *words)
+    assert first.returncode == 0, first.stderr
+    assert json.loads(first.stdout)["image_size"] == 64
+    again = planted(study, *words)
+    assert again.stdout == first.stdout
+    other = make_study(tmp_path / "other" / "study", replace(settings, image_size=32)).study
+    told = planted(other, *words)
+    assert told.returncode == 1
+    assert "is of image_size 64, not 32; take another --out" in told.stderr
+
+
+def planted(study: Study, *words: object) -> CompletedProcess[str]:
+    """What the script says of `study`."""
+    command = [sys.executable, ROOT / "benchmarks" / "planted.py", study.folder, *words]
+    return subprocess.run(command, check=False, capture_output=True, text=True)

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from visteer.benchmark.spec import PUBLISHED_LOSS, Cell, changed_settings, read_spec
+from visteer.benchmark.spec import PUBLISHED_LOSS, Cell, read_spec
 from visteer.errors import VisteerError
 from visteer.steering import METHODS, SteeringConfig
+from visteer.steering.config import changed_settings
 
 
 def test_a_file_gives_its_grid_seed_by_seed(spec_path: Path):
@@ -90,7 +91,7 @@ def test_paths_count_from_the_file_or_from_the_data_root(spec_path: Path, tmp_pa
         ('weights = "none"', 'weights = "none"\nsettings = 3', "model tiny: settings must be a table"),
         ("[[data]]", "[[data", "small.toml"),
         ('["without", "proposed"]', "[]", "approaches must name at least one"),
-        ("epochs = 1", f"gamma = {'9' * 400}", "too large"),
+        ("epochs = 1", f"gamma = {'9' * 400}", "gamma must be a number from 0 to"),
         ("epochs = 1", 'augment = "wild"', "no transform preset 'wild'"),
         ("epochs = 1", "seed = 5", "seed is no setting"),
         ("fractions = [1.0, 0.5]", "fractions = [0.5, 0.5000000001]", "both called 0.5"),

@@ -11,9 +11,9 @@ from visteer.benchmark.decoy import DecoyRun, decoy_config
 from visteer.benchmark.differences import differences
 from visteer.benchmark.kept import kept_result
 from visteer.benchmark.planted import PlantedRun, planted_settings
-from visteer.benchmark.spec import changed_settings
 from visteer.benchmark.table import mean_over_seeds
 from visteer.steering import SteeringConfig
+from visteer.steering.config import changed_settings
 
 _SPEC = importlib.util.spec_from_file_location("make_results_page", ROOT / "docs" / "make_results_page.py")
 script = importlib.util.module_from_spec(_SPEC)
@@ -166,8 +166,9 @@ def test_the_summary_says_how_many_runs_there_are_and_how_far_they_go():
 
 
 def test_the_cost_table_has_the_median_and_quartiles():
-    result = {"model": "m", "layer": "l", "size": 96, "rounds": 3, "multiples": {"both": [1.04, 1.084, 1.1]}}
-    assert script.costs([result])[2].splitlines()[-1] == "| m | `l` | 96 | 3 | 1.08 (1.04 to 1.10) |"
+    about = {"model": "m", "layer": "l", "size": 96, "precision": "fp32", "rounds": 3}
+    result = {**about, "multiples": {"both": [1.04, 1.084, 1.1]}}
+    assert script.costs([result])[2].splitlines()[-1] == "| m | `l` | 96 | fp32 | 3 | 1.08 (1.04 to 1.10) |"
     assert script.costs([]) == []
 
 

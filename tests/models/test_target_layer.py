@@ -15,7 +15,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from visteer.errors import VisteerError
 from visteer.models.build import build_classifier
-from visteer.models.target_layer import find_target_layer, get_layer
+from visteer.models.target_layer import find_target_layer, get_layer, map_grid
 
 TIMM = {
     "test_resnet": "layer4",
@@ -202,3 +202,21 @@ def run(model: nn.Module, layer: str, images: Tensor, scale: float = 1.0) -> tup
         logits = model(images)
     handle.remove()
     return captured[0], logits
+
+
+def test_the_grid_of_maps_is_that_of_the_layers_output():
+    model = build_classifier("test_resnet", 2, weights="none", image_size=64)
+    flags = [module.training for module in model.train().modules()]
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    grids = {}
+    for name in ("backbone.layer2", "backbone.layer4"):
+        output = []
+        with get_layer(model, name).register_forward_hook(lambda _m, _i, out, seen=output: seen.append(out)):
+            model.eval()(torch.zeros(1, 3, 64, 64))
+        model.train()
+        grids[name] = map_grid(model, name, 64)
+        assert grids[name] == tuple(output[0].shape[2:])
+    assert grids["backbone.layer2"] > grids["backbone.layer4"]
+    assert [module.training for module in model.modules()] == flags
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert map_grid(model, "backbone.fc", 64) is None

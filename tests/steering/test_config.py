@@ -20,6 +20,10 @@ from visteer.steering import METHODS, SteeringConfig
         {"gamma": float("nan")},
         {"learning_rate": float("inf")},
         {"patience": 0},
+        {"epochs": 10**400},
+        {"accumulate": 10**10},
+        {"gamma": 10**400},
+        {"learning_rate": 1e31},
         {"seed": -1},
         {"seed": 2**63},
         {"optimizer": "lion"},
@@ -73,6 +77,8 @@ def test_an_unknown_preset_or_setting_is_refused():
         SteeringConfig.from_dict({"speed": 3})
     with pytest.raises(TypeError, match="must be a mapping, not list"):
         SteeringConfig.from_dict([])
+    with pytest.raises(TypeError, match="must be a mapping, not NoneType"):
+        SteeringConfig.preset("paper", None)
 
 
 def test_survives_json():

@@ -283,6 +283,32 @@ def test_resuming_with_other_settings_is_refused(tmp_path):
     config = small_config(epochs=61, irrelevant="transplant", augment="light")
     with pytest.raises(VisteerError, match=r"other settings \(epochs 60, now 61\)"):
         steer(small_model(), small_data(), config, folder=tmp_path / "run", resume=True)
+    with pytest.raises(ValueError, match="resume needs the folder"):
+        steer(small_model(), small_data(), config, resume=True)
+
+
+def test_a_damaged_or_other_run_is_not_resumed(tmp_path):
+    """The line says what is wrong and what to do."""
+    process = start_worker(tmp_path / "run", epochs=60)
+    wait_for_epochs(tmp_path / "run", 1)
+    kill(process)
+    config = small_config(epochs=60, irrelevant="transplant", augment="light")
+
+    def refused(model: nn.Module, said: str) -> None:
+        with pytest.raises(VisteerError, match=said) as error:
+            steer(model, small_data(), config, folder=tmp_path / "run", resume=True)
+        assert "\n" not in str(error.value)
+
+    other = small_model()
+    other[2] = nn.Conv2d(8, 16, 5, stride=2, padding=2)
+    refused(other, "run was begun with another network: Error")
+    (tmp_path / "run" / "state.pt").write_bytes(b"PK")
+    refused(small_model(), "state.pt: it is damaged, .* delete .*run and start it anew")
+    facts = json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8"))
+    for config_then in (None, [1], "x"):
+        changed = json.dumps({**facts, "config": config_then})
+        (tmp_path / "run" / "run.json").write_text(changed, encoding="utf-8")
+        refused(small_model(), "run.json is damaged .it has no settings.; start a new run")
 
 
 def test_nothing_to_transplant_is_found_before_a_run_is_begun(tmp_path):
@@ -448,22 +474,38 @@ def test_constant_weights_train_otherwise():
     assert not torch.allclose(*results, atol=1e-4)
 
 
-def test_maps_of_every_third_step_keep_the_mean_of_gamma(monkeypatch):
-    """Eight steps an epoch: maps are made in the first, fourth and seventh, with 8 / 3 of gamma."""
+@pytest.mark.parametrize(
+    ("schedule", "expected"),
+    [
+        ("constant", {0: 9.0, 3: 9.0, 6: 6.0, 8: 9.0, 11: 9.0, 14: 6.0}),
+        # gamma is 3 * step / 16 in step 0 to 15.
+        ("linear", {s: 3 / 16 * n for s, n in {0: 3, 3: 12, 6: 13, 8: 27, 11: 36, 14: 29}.items()}),
+    ],
+)
+def test_maps_of_every_third_step_keep_the_sum_of_gamma(monkeypatch, schedule, expected):
+    """Eight steps an epoch: maps are made in the first, fourth and seventh, which stand for three, three and two."""
     loop, gammas, made = importlib.import_module("visteer.steering.steer"), [], []
     step, maps = loop._Loop._step, GradCAM.maps
     monkeypatch.setattr(loop._Loop, "_step", lambda *words: gammas.append(words[3]) or step(*words))
     monkeypatch.setattr(GradCAM, "maps", lambda *words, **more: made.append(1) or maps(*words, **more))
-    config = small_config(epochs=2, batch_size=6, gamma=3.0, gamma_schedule="constant", attention_every=3)
+    config = small_config(epochs=2, batch_size=6, gamma=3.0, gamma_schedule=schedule, attention_every=3)
     run = steer(small_model(), small_data(count=48), config)
-    assert gammas == [8.0, None, None, 8.0, None, None, 8.0, None] * 2
+    assert {step: gamma for step, gamma in enumerate(gammas) if gamma is not None} == pytest.approx(expected)
     assert len(made) == 6
     assert all(row["attention_loss"] > 0 for row in run.history)
 
 
-def test_a_step_without_maps_is_a_plain_one():
-    """Of two steps the first has a gamma of 0, since it rises from there, and the second makes no maps."""
+def test_a_step_without_maps_is_a_plain_one(monkeypatch):
+    """From the same weights the second of two steps, which makes no maps, ends where plain training ends."""
     weights = []
+    loop = importlib.import_module("visteer.steering.steer")
+    step = loop._Loop._step
+
+    def second_alone(self, rows, watch, gamma, seed):
+        """The first step is left out, so that both networks come to the second alike."""
+        return step(self, rows, watch, gamma, seed) if seed % 2 else torch.zeros(5).double()
+
+    monkeypatch.setattr(loop._Loop, "_step", second_alone)
     for changes in ({"method": "none"}, {"attention_every": 2}, {"attention_every": 1}):
         model = small_model()
         config = small_config(epochs=1, batch_size=12, gamma=100.0, gamma_schedule="linear", **changes)
@@ -471,6 +513,16 @@ def test_a_step_without_maps_is_a_plain_one():
         weights.append(weights_of(model))
     assert torch.equal(weights[0], weights[1])
     assert not torch.allclose(weights[0], weights[2], atol=1e-4)
+
+
+def test_one_step_with_maps_in_an_epoch_still_steers():
+    """gamma rises from 0 in the first step; it stands for the second, too."""
+    weights = []
+    for gamma in (0.0, 100.0):
+        model = small_model()
+        steer(model, small_data(), small_config(epochs=1, batch_size=12, gamma=gamma, attention_every=2))
+        weights.append(weights_of(model))
+    assert not torch.allclose(*weights, atol=1e-4)
 
 
 def test_maps_are_left_alone_while_the_prediction_is_at_chance():

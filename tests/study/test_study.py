@@ -270,3 +270,15 @@ def test_progress_names_its_parts(settings, tmp_path):
     make_study(tmp_path / "s", settings, progress=lambda what, done, total: told.append((what, done, total)))
     assert {what for what, _, _ in told} == {"checking files", "finding near-duplicates", "decoding images"}
     assert ("decoding images", 40, 40) in told
+
+
+@pytest.mark.parametrize(("layer", "cells"), [(None, 2), ("backbone.layer3", 3), ("backbone.layer1", 12)])
+def test_maps_of_few_cells_are_told(settings, tmp_path, layer, cells):
+    maps = make_study(tmp_path / "study", dataclasses.replace(settings, layer=layer)).maps
+    assert (maps.rows, maps.columns) == (cells, cells)
+    assert maps.text == f"{cells} x {cells} cells at {layer or 'backbone.layer4'}"
+    assert bool(maps.warning) == (cells < 4)
+
+
+def test_a_layer_without_maps_has_no_grid(settings, tmp_path):
+    assert make_study(tmp_path / "study", dataclasses.replace(settings, layer="backbone.fc")).maps is None

@@ -18,11 +18,12 @@ from typing import Any
 import numpy as np
 
 from visteer.benchmark.records import CellRecord, write_record
-from visteer.benchmark.spec import BenchmarkSpec, Cell, changed_settings, read_spec
+from visteer.benchmark.spec import BenchmarkSpec, Cell, read_spec
 from visteer.edits.formats.regions import choose_fraction
 from visteer.errors import VisteerError
 from visteer.lifeline import end_with_input
-from visteer.steering import METHODS, SteeringConfig, SteeringDataset
+from visteer.steering import METHODS, RunFolder, SteeringConfig, SteeringDataset
+from visteer.steering.config import changed_settings
 from visteer.study import (
     Study,
     TrainingData,
@@ -43,8 +44,17 @@ def study_folder(out: Path, cell: Cell) -> Path:
 
 
 def has_run(out: Path, record: CellRecord) -> bool:
-    """Whether `record` is done and its run is still there; someone may have deleted it to save space."""
-    return record.state == "done" and (study_folder(out, record.cell) / "runs" / str(record.run)).is_dir()
+    """Whether `record` is done and its run is still there.
+
+    Someone may have deleted it to save space, and then its id may have been given to the run of another cell.
+    """
+    folder = RunFolder(study_folder(out, record.cell) / "runs" / str(record.run))
+    if record.state != "done" or not folder.finished:
+        return False
+    try:
+        return folder.describe().get("cell") == record.cell.name
+    except VisteerError:
+        return False
 
 
 def prepare_studies(
@@ -89,6 +99,8 @@ def prepare_studies(
                 if bad and on_note is not None:
                     first = f"{bad[0].path}: {bad[0].what}"
                     on_note(f"{data.name}: {len(bad)} files cannot be used and are left out, such as {first}")
+                if made.maps is not None and made.maps.warning and on_note is not None:
+                    on_note(f"{data.name} with {model.name}: {made.maps.warning}")
             with study.open_edits(create=True) as store:
                 empty = not store.count()
             if empty and (steered or _has_regions(study)):
@@ -170,15 +182,20 @@ def _has_boxes(study: Study) -> bool:
 def _run_of(study: Study, cell: Cell, config: SteeringConfig) -> str | None:
     """The run that was begun for `cell`, if any. One with other settings and no finished epoch is left aside.
 
+    So are those that do not say any more whose they are.
+
     Raises:
         VisteerError: it was begun with other settings.
     """
     other: str | None = None
     for run in study.runs():
-        facts = study.run_folder(run).describe()
-        if facts.get("cell") != cell.name:
+        try:
+            facts: dict[str, Any] = study.run_folder(run).describe()
+            if facts.get("cell") != cell.name:
+                continue
+            changed = changed_settings(facts["config"], config.to_dict())
+        except (VisteerError, KeyError, TypeError):
             continue
-        changed = changed_settings(facts["config"], config.to_dict())  # type: ignore[arg-type]
         # Without one the study's was taken; a run with an attention branch has none.
         if config.target_layer is None or METHODS[config.method].has_branch:
             changed.pop("target_layer", None)

@@ -9,7 +9,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
@@ -23,7 +23,7 @@ import torch
 from visteer.atomic import write_text
 from visteer.benchmark.cell import has_run, prepare_studies, study_folder
 from visteer.benchmark.records import CellRecord, read_record, record_path, write_record
-from visteer.benchmark.spec import BenchmarkSpec, Cell, read_spec
+from visteer.benchmark.spec import BenchmarkSpec, Cell, named_text, read_spec
 from visteer.errors import VisteerError
 from visteer.lock import held
 from visteer.study import Study, run_ratings
@@ -86,7 +86,7 @@ def run_grid(
         prepare_studies(spec, out, progress, wanted=needed, on_note=on_note)
         kept = (out / "spec.toml").resolve()
         if spec_path.resolve() != kept:
-            write_text(kept, spec_path.read_text(encoding="utf-8"))
+            write_text(kept, named_text(spec_path))
         jobs = [_Job(str(kept), str(root), str(out.resolve()), cell) for cell in waiting]
         run = _on_ray if engine == "ray" else _on_this_machine
         with closing(run(jobs, workers)) as ended:
@@ -96,6 +96,8 @@ def run_grid(
                     ended_cells = sum(r.state != "waiting" for r in records.values())
                     left = _seconds_left(records.values(), workers)
                     on_cell(Standing(record, ended_cells, len(cells), left))
+        with suppress(OSError):  # some cell had something to say
+            (out / "logs").rmdir()
     return tuple(records.values())
 
 
@@ -175,6 +177,8 @@ class _Job:
                 return record
             record = replace(read_record(out, self.cell), attempts=record.attempts + 1)
             if code == 0:
+                if not log.stat().st_size:
+                    log.unlink()
                 break
             record = replace(record, state="failed", error=_last_words(log, code))
         write_record(out, record)

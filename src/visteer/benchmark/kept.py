@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from visteer.atomic import write_text
-from visteer.benchmark.spec import changed_settings
 from visteer.errors import VisteerError
+from visteer.steering.config import changed_settings
 
 ACCURACIES = {
     "accuracy": "right where the decoys lie",
@@ -17,6 +17,9 @@ ACCURACIES = {
     "accuracy_agreeing": "right where the decoys tell the class",
 }
 """What a run with decoys or planted marks measures, and what it is."""
+
+
+_ROOM = 16_384  # more than a result has
 
 
 def kept_result(
@@ -34,22 +37,30 @@ def kept_result(
         run: gives the result, with its accuracies.
 
     Raises:
-        VisteerError: the file is damaged, or was measured with other settings.
+        VisteerError: the file is damaged, was measured with other settings, or cannot be written; the error then has
+            the result.
     """
     if path is None:
         return run()
     if not path.exists():
-        # What cannot be kept is found out before it is measured.
+        # What cannot be kept is found out before it is measured, also where the disk is full.
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(path.with_suffix(".begun"), "")
+        write_text(path.with_suffix(".begun"), " " * _ROOM)
         path.with_suffix(".begun").unlink()
         result = run()
-        write_text(path, json.dumps(result, indent=1) + "\n")
+        try:
+            write_text(path, json.dumps(result, indent=1) + "\n")
+        except OSError as error:
+            raise VisteerError(
+                f"{path} cannot be written ({error.strerror}); it would hold {json.dumps(result)}"
+            ) from None
         return result
     try:
         kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
         then: dict[str, object] = kept["config"]
-        sound = isinstance(then, dict) and all(type(kept[name]) is float for name in ACCURACIES)
+        sound = isinstance(then, dict) and all(
+            type(kept[name]) is float and 0 <= kept[name] <= 1 for name in ACCURACIES
+        )
         others = {name: kept[name] for name in about if kept[name] != about[name]}
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         sound = False

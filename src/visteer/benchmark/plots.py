@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
+from visteer.benchmark.spec import APPROACHES
 from visteer.benchmark.table import Value
 from visteer.report.plots import LINE, MUTED, RUN_INKS, inline_svg, quieten_axes
 
@@ -40,14 +41,16 @@ def points_plot(
 
     Arguments:
         points: what is drawn.
-        approaches: the place of an approach here gives its colour and sign, so that all plots of a page agree.
+        approaches: all names that a plot of the page has; each has its own colour and sign, the approaches without a
+            table in a benchmark's file (`APPROACHES`) the same in every benchmark.
         name: letters, digits, hyphens; unique on the page.
         labels: those of the axes, x first.
         x_within, y_within: what the figures can be; an interval of few seeds is cut off there.
     """
     figure, axes = _axes(*labels)
+    places = _places(approaches)
     for point in points:
-        place = approaches.index(point.name)
+        place = places[point.name]
         _mark(axes, place, point.x, point.y, label=point.name)
     axes.margins(x=0.15, y=0.15)
     axes.set_xlim(*np.clip(axes.get_xlim(), *x_within))
@@ -68,15 +71,16 @@ def fractions_plot(
     The share is on a logarithmic axis. `approaches` and `name` are as in `points_plot`.
     """
     figure, axes = _axes("annotated images, %", y_label)
+    places = _places(approaches)
     for number, (approach, values) in enumerate(lines.items()):
-        place, shares = approaches.index(approach), sorted(values)
+        place, shares = places[approach], sorted(values)
         at = [100 * share * 1.03 ** (number - len(lines) / 2) for share in shares]
         means = [values[share].mean for share in shares]
         axes.plot(at, means, color=_ink(place), linewidth=1.4)
         for x, share in zip(at, shares, strict=True):
             _mark(axes, place, _exact(x), values[share], label=approach if share == shares[0] else None)
     for number, (approach, value) in enumerate(level.items()):
-        ink = _ink(approaches.index(approach))
+        ink = _ink(places[approach])
         axes.axhline(value.mean, color=ink, linewidth=1.2, linestyle=(0, (4, 2 + number)), label=approach)
     axes.set_xscale("log")
     shares = sorted({share for values in lines.values() for share in values})
@@ -121,6 +125,7 @@ def forest_plot(
     figure = Figure(figsize=(2.2 + 1.9 * len(columns), 0.55 + 0.2 * len(lines)), layout="constrained")
     figure.patch.set_visible(False)
     panels = figure.subplots(1, len(columns), sharey=True, squeeze=False)[0]
+    places = _places(approaches)
     for number, (axes, title) in enumerate(zip(panels, columns, strict=True)):
         quieten_axes(axes, title, whole_numbers=False)
         axes.grid(visible=False, axis="y")
@@ -131,7 +136,7 @@ def forest_plot(
         for place, line in enumerate(lines):
             if isinstance(line, ForestRow) and line.values[number].count:
                 value = line.values[number]
-                _mark(axes, approaches.index(line.name), value, _exact(place))
+                _mark(axes, places[line.name], value, _exact(place))
                 shown.append(value)
         axes.set_xlim(*_span(shown, zero=zero))
         axes.xaxis.set_major_locator(MaxNLocator(4))
@@ -169,6 +174,12 @@ def _legend(axes: Axes) -> None:
     legend = axes.legend(fontsize=7.5, frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     for text in legend.get_texts():
         text.set_color(MUTED)
+
+
+def _places(approaches: Sequence[str]) -> dict[str, int]:
+    """A place among colours and signs for each name; those of `APPROACHES` have the first, there or not."""
+    names = dict.fromkeys((*APPROACHES, *approaches))
+    return {name: place for place, name in enumerate(names)}
 
 
 def _ink(place: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -80,7 +80,7 @@ def _is_sound(record: CellRecord) -> bool:
         return False
     # The run is a folder's name: it must not lead elsewhere.
     run: object = record.run
-    if run is not None and not (isinstance(run, str) and run and Path(run).name == run):
+    if run is not None and not (isinstance(run, str) and run != ".." and run and Path(run).name == run):
         return False
     if not _is_number(record.attempts) or not _is_text(record.error):
         return False
@@ -101,4 +101,5 @@ def _is_text(value: object) -> bool:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and abs(value) < math.inf
+    # A whole number may be larger than any float.
+    return isinstance(value, (int, float)) and abs(value) <= sys.float_info.max

@@ -13,8 +13,8 @@ import tomlkit
 
 from visteer.data.readers import Layout
 from visteer.errors import VisteerError
-from visteer.steering import METHODS, SteeringConfig
-from visteer.steering.config import PRESETS, without_gone
+from visteer.steering import SteeringConfig
+from visteer.steering.config import PRESETS, changed_settings
 from visteer.study import StudySettings, is_steered
 
 PUBLISHED_LOSS: Mapping[str, object] = {
@@ -195,28 +195,6 @@ class BenchmarkSpec:
             yield Cell(data.name, model.name, approach, max(self.fractions), self.seeds[0])
 
 
-def changed_settings(
-    then: Mapping[str, object], now: Mapping[str, object]
-) -> dict[str, tuple[object, object]]:
-    """The settings `now` that are other than `then`: name to (then, now). One that was not there yet had its default.
-
-    gamma is left out where the method of both adds no loss, and so are settings `then` that are gone if they were off.
-
-    Example:
-        >>> changed_settings({"gamma": 5.0, "method": "l1"}, {"gamma": 10.0, "method": "l1", "seed": 0})
-        {'gamma': (5.0, 10.0)}
-        >>> changed_settings({"gamma": 5.0}, {"gamma": 10.0, "method": "none"})
-        {}
-    """
-    default, then = SteeringConfig().to_dict(), without_gone(then)
-    before, method = {**default, **then}, {**default, **now}["method"]
-    changed = {name: (before[name], value) for name, value in now.items() if before[name] != value}
-    changed |= {name: (value, None) for name, value in then.items() if name not in default}
-    if before["method"] == method and METHODS[str(method)].loss is None:
-        changed.pop("gamma", None)
-    return changed
-
-
 def read_spec(path: Path, data_root: Path | None = None) -> BenchmarkSpec:
     """Read a benchmark file. Relative paths of images count from `data_root`, by default from the file's folder.
 
@@ -231,6 +209,12 @@ def read_spec(path: Path, data_root: Path | None = None) -> BenchmarkSpec:
     except (tomlkit.exceptions.TOMLKitError, ValueError, TypeError, KeyError, OverflowError) as error:
         what = f"the entry {error} is missing" if isinstance(error, KeyError) else error
         raise VisteerError(f"{path}: {what}") from None
+
+
+def named_text(path: Path) -> str:
+    """The text of a benchmark file with its name in it, also where that is the file's own."""
+    text = path.read_text(encoding="utf-8-sig")
+    return text if "name" in tomlkit.parse(text) else f'name = "{path.stem}"\n{text}'
 
 
 def _parse(tables: Mapping[str, object], root: Path, default_name: str) -> BenchmarkSpec:
@@ -254,7 +238,7 @@ def _parse(tables: Mapping[str, object], root: Path, default_name: str) -> Bench
             )
         approaches[_checked_name(name)] = {**APPROACHES.get(name, {}), **own}
     spec = BenchmarkSpec(
-        name=_checked_name(str(tables.get("name", default_name))),
+        name=_benchmark_name(tables, default_name),
         data=tuple(_data(entry, root) for entry in _list(tables["data"], "data")),
         models=tuple(_model(entry, root) for entry in _list(tables["models"], "models")),
         approaches=approaches,
@@ -318,6 +302,16 @@ def _model(entry: Mapping[str, object], root: Path) -> ModelSpec:
         weights = str((root / weights).resolve())
     settings = _table(entry.get("settings", {}), f"model {name}: settings")
     return ModelSpec(name, _text({"model": name, **entry}, "model", name), weights, settings)
+
+
+def _benchmark_name(tables: Mapping[str, object], default: str) -> str:
+    """The name in the file, else that of the file."""
+    if "name" in tables:
+        return _checked_name(_text(tables, "name", "the file"))
+    try:
+        return _checked_name(default)
+    except ValueError as error:
+        raise ValueError(f'{error}; write name = "..." at the top of the file') from None
 
 
 def _checked_name(name: str) -> str:

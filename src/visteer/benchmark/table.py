@@ -273,8 +273,9 @@ def _footnotes(table: ResultTable) -> list[str]:
     """What a reader must know beside the figures."""
     counts = {len(row.seeds) for row in table.rows}
     over = f"{min(counts)} to {max(counts)}" if len(counts) > 1 else f"{max(counts, default=0)}"
+    seeds = f"Mean over {over} seeds, ± half the 95 % interval (Student's)."
     notes = [
-        f"Mean over {over} seed(s), ± half the 95 % interval (Student's). "
+        f"{seeds if max(counts, default=0) > 1 else 'One seed: no intervals over seeds.'} "
         "Bold: the best of its data set, share and model, where all have the same seeds."
     ]
     if any(row.published for row in table.rows):

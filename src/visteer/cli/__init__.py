@@ -55,6 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         from visteer.cli.output import fail  # noqa: PLC0415 - rich need not load for --help
 
         fail(error)
+    except KeyboardInterrupt:  # while the command was being loaded
+        sys.exit(130)
 
 
 def build_app(wanted: str | None) -> typer.Typer:

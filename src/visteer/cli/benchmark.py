@@ -107,6 +107,8 @@ def benchmark(
     _refuse_given(context, decoy_options, "is for a run on a decoy set; a file has its own")
     path = _spec_path(spec, data_root)
     folder = out or Path(path.stem)
+    if folder.is_file():
+        raise VisteerError(f"{folder} is a file; name a folder for the results with --out")
     with progress_bars() as bars, _told_when_stopped():
         run_grid(
             path,
@@ -126,7 +128,7 @@ def _show_grid(folder: Path, *, report: bool, json: bool) -> None:
     grid, records = read_grid(folder)
     table = result_table(grid, records)
     written = write_tables(folder, table)
-    figures = write_figures(folder, grid, records)
+    figures = write_figures(folder, grid, records, on_note=note)
     page = folder / "report.html"
     if report := report or page.exists():  # one that is there would be of other results
         pictures = {path.stem.removeprefix("figure-"): path for path in figures if path.suffix == ".png"}

@@ -38,6 +38,7 @@ EDITED_FRACTION = 0.25
 IMAGE_SIZE = 96
 SUBTLETY = 0.8  # the lesions are hard to read, so that the tag is the easier way
 GAMMA = 10.0  # half the default: in a run as short as this, 20 takes from the prediction
+AUGMENT = "none"
 
 
 def register(app: typer.Typer) -> None:
@@ -105,14 +106,13 @@ def demo(
         [[name, shown(figure), shown(rows[steered][key][1])] for key, (name, figure) in rows[plain].items()],
     )
     say(f"done in {seconds:.0f} s. Open {out / 'report.html'} in a browser to see both maps side by side.")
-    say(
-        f"next: visteer edit {out / 'study'}    (see and draw; then: visteer steer {out / 'study'} --gamma {GAMMA:g})"
-    )
+    say(f"next: visteer edit {out / 'study'} --run {plain}    (see its maps and draw)")
+    say(f"then: visteer steer {out / 'study'} --epochs {epochs} --gamma {GAMMA:g} --set augment={AUGMENT}")
 
 
 def _train_both(study: Study, epochs: int, seed: int) -> tuple[str, str]:
     """A plain run, edits for a part of the training images, and a steered run from the same start."""
-    base = {"epochs": epochs, "seed": seed, "augment": "none"}
+    base = {"epochs": epochs, "seed": seed, "augment": AUGMENT}
     data = TrainingData.of(study)
     select_by = default_selection(data.validation, steered=False)
     plain_config = SteeringConfig.from_dict({**base, "select_by": select_by})

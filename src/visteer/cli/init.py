@@ -80,14 +80,25 @@ def init(
     skipped = [problem for problem in made.problems if problem.severity == "error"]
     if skipped:
         show_problems("Left out", skipped)
+    if made.maps is not None and made.maps.warning:
+        note(made.maps.warning)
     if json:
-        classes_found = list(made.study.class_names)
-        result = {"study": str(study), "images": counts, "classes": classes_found}
-        print_json({**result, "skipped": len(skipped), "notes": len(notes)})
+        print_json(
+            {
+                "study": str(study),
+                "images": counts,
+                "classes": list(made.study.class_names),
+                "skipped": len(skipped),
+                "notes": len(notes),
+                "maps": None if made.maps is None else vars(made.maps),
+            }
+        )
         return
     show_notes(notes)
     say(f"{study}: {', '.join(f'{count} {split}' for split, count in counts.items())} images")
     say(f"classes: {', '.join(made.study.class_names)}")
+    if made.maps is not None:
+        say(f"maps: {made.maps.text}")
     suggest("train", study)
 
 

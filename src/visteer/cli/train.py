@@ -78,7 +78,7 @@ def run_training(
         added, prediction = config.gamma * row["attention_loss"], row["prediction_loss"]
         if row["epoch"] == 1 and resume is None and added > TOO_MUCH * prediction > 0:
             note(
-                f"gamma times the method's loss is {added / prediction:.0f} times the prediction loss; "
+                f"gamma times the method's loss is {added / prediction:.3g} times the prediction loss; "
                 "with a lower --gamma the prediction has more say"
             )
 

@@ -27,6 +27,9 @@ ResumeOption = Annotated[
     str | None, typer.Option(metavar="ID", help="Go on with a run that was interrupted; its settings stay.")
 ]
 
+OPTIONS = frozenset({"method", "gamma", "irrelevant", "epochs", "seed"})
+"""The settings that have options of their own, with their own rules."""
+
 
 def build_config(preset: str, named: dict[str, object], changes: list[str] | None) -> SteeringConfig:
     """The settings of `preset`, changed by the options given (None: not given) and by NAME=VALUE words.
@@ -36,7 +39,11 @@ def build_config(preset: str, named: dict[str, object], changes: list[str] | Non
     """
     try:
         given = {key: value for key, value in named.items() if value is not None}
-        config = SteeringConfig.preset(preset, {**given, **dict(_parsed(word) for word in changes or ())})
+        changed = dict(_parsed(word) for word in changes or ())
+        for name in OPTIONS & set(changed):
+            where = "" if name in named else " of visteer steer"
+            raise ValueError(f"{name} is not for --set: it has an option of its own, --{name}{where}")
+        config = SteeringConfig.preset(preset, {**given, **changed})
     except (ValueError, TypeError) as error:
         raise typer.BadParameter(str(error)) from None
     return config
@@ -64,4 +71,5 @@ def _parsed(word: str) -> tuple[str, object]:
         number = int if int in kinds else float if float in kinds else str
         return name, number(text)
     except ValueError:
-        raise ValueError(f"{name} must be a number, not {text!r}") from None
+        kind_of = "a whole number" if int in kinds else "a number"
+        raise ValueError(f"{name} must be {kind_of}, not {text!r}") from None

@@ -21,7 +21,8 @@ from __future__ import annotations
 
 import difflib
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from visteer.errors import VisteerError
 
@@ -110,6 +111,41 @@ def get_layer(model: nn.Module, name: str) -> nn.Module:
     names = {full.removeprefix(prefix): None for full in modules if full}
     near = difflib.get_close_matches(name, names, n=5, cutoff=0.5) or list(names)[-5:]
     raise VisteerError(f"{type(model).__name__} has no layer {name!r}: did you mean {', '.join(near)}?")
+
+
+def map_grid(model: nn.Module, layer: str, image_size: int) -> tuple[int, int] | None:
+    """The rows and columns of cells that maps of `layer` have, found with one black image; None where it has none.
+
+    The model is in eval mode for it, and each module's flag is as before after it. No gradient flows.
+
+    Arguments:
+        model: takes float images (N, 3, S, S) in [0, 1].
+        layer: dotted name, as for `get_layer`.
+        image_size: S, pixels.
+
+    Raises:
+        VisteerError: there is no such module.
+
+    Example:
+        >>> import torchvision
+        >>> map_grid(torchvision.models.resnet18(), "layer4", 64)
+        (2, 2)
+    """
+    grids: list[tuple[int, int]] = []
+
+    def look(_module: nn.Module, _inputs: object, output: object) -> None:
+        if isinstance(output, Tensor) and output.ndim == 4:
+            grids.append((output.shape[2], output.shape[3]))
+
+    flags = [(module, module.training) for module in model.modules()]
+    handle = get_layer(model, layer).register_forward_hook(look)
+    try:
+        with handle, torch.no_grad():
+            model.eval()(next(model.parameters()).new_zeros(1, 3, image_size, image_size))
+    finally:
+        for module, training in flags:
+            module.training = training
+    return grids[-1] if grids else None
 
 
 def _unwrap(model: nn.Module) -> tuple[str, nn.Module]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import struct
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ _DAMAGED = (
     ImportError,
     OverflowError,
     MemoryError,
+    struct.error,
 )
 
 

@@ -53,11 +53,15 @@ _MEANINGS = {
     ),
     "epg": Meaning(
         "Energy in the region",
-        "Share of the map that falls inside the relevant region (EPG). Large regions score higher.",
+        "Share of the map that falls inside the relevant region (EPG); cells marked neither way do not count. "
+        "Large regions score higher.",
         "higher",
     ),
     "iou": Meaning(
-        "IoU", "Overlap of the hot part of the map (above 0.5) with the relevant region. 1 is best.", "higher"
+        "IoU",
+        "Overlap of the hot part of the map (above 0.5) with the relevant region; cells marked neither way do not "
+        "count. 1 is best.",
+        "higher",
     ),
     "dice": Meaning("Soft Dice", "Overlap of the whole map with the relevant region. 1 is best.", "higher"),
     "pointing_game": Meaning(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from visteer.evaluation.compare import ComparedFigure
+from visteer.evaluation.intervention import REPLACEMENTS
 from visteer.evaluation.result import EvaluationResult, Figure
 from visteer.report.content import ReportContent
 from visteer.report.glossary import meaning_of
@@ -47,10 +48,37 @@ def verdict_of(row: ComparedFigure) -> Verdict:
 
 def write_headline(content: ReportContent) -> tuple[Aspect, ...]:
     """Put predictions, maps and reliance into words. No sentence claims what an interval denies."""
-    return tuple(
-        _compared(content, subject) if content.comparison else _described(content, subject)
-        for subject in _SUBJECTS
+    if not content.comparison:
+        return tuple(_described(content, subject) for subject in _SUBJECTS)
+    predictions, maps, reliance = (_compared(content, subject) for subject in _SUBJECTS)
+    return predictions, maps, _with_class_changes(content, reliance)
+
+
+def _with_class_changes(content: ReportContent, aspect: Aspect) -> Aspect:
+    """Reliance is a change of probabilities; a classifier that is only less sure may change its class more often."""
+    before, after = (_class_changes(run.result) for run in (content.runs[0], content.runs[-1]))
+    if math.isnan(before) or math.isnan(after) or aspect.verdict == "unmeasured":
+        return aspect
+    sentence = (
+        f"Replacing it changes the class of {value_text('flips', before)} of the predictions before, "
+        f"{value_text('flips', after)} after."
     )
+    aspect = replace(aspect, sentences=(*aspect.sentences, sentence))
+    if aspect.verdict != "better" or after <= before:
+        return aspect
+    phrase = (
+        "its probabilities change less when what is marked irrelevant is replaced, "
+        "but its class changes more often"
+    )
+    return replace(aspect, verdict="mixed", phrase=phrase)
+
+
+def _class_changes(result: EvaluationResult) -> float:
+    """The share of predictions whose class changes when other images' content replaces the irrelevant region."""
+    for row in result.intervention_rows:
+        if (row.region, row.replacement) == ("irrelevant", REPLACEMENTS[0]):
+            return row.flips.value
+    return math.nan
 
 
 def figure_of(result: EvaluationResult, key: str) -> Figure:

@@ -34,6 +34,8 @@ Method = Literal[
 Irrelevant = Literal["none", "replace", "transplant"]
 Ramp = Literal["constant", "linear"]
 MAX_SEED = 2**63 - 1  # torch takes no more
+MAX_COUNT = 10**9
+MAX_NUMBER = 1e30  # float32 has 3e38
 
 
 @dataclass(frozen=True)
@@ -47,9 +49,8 @@ class SteeringConfig:
             moved; or "constant".
         map_resolution: for "attention-mse": compare on the "map"'s grid, or on the "image"'s as the paper does.
         constant_weights: keep Grad-CAM's channel weights constant in the loss (first order).
-        attention_every: compute what the method adds in the first of every so many steps of an epoch only, with a
-            factor that makes up for the others: exactly where gamma is constant, a little less where it rises, and
-            nothing in a run of one epoch with one such step. A step without it costs what a plain one costs.
+        attention_every: compute what the method adds in the first of every so many steps of an epoch only, with the
+            sum of the gammas of all of them. A step without it costs what a plain one costs.
         weigh_by_confidence: multiply what the method adds for an image by `confidence_above_chance`, so that maps are
             moved where the prediction is right already and let go where it suffers.
         empty_regions: an edit that leaves nowhere to look (every cell irrelevant) either does not take part
@@ -125,17 +126,16 @@ class SteeringConfig:
                 raise ValueError(f"{field.name} must be one of {', '.join(allowed)}, got {value!r}")
             if not (allowed and isinstance(allowed[0], str)) and not _is_of(value, hints[field.name]):
                 raise TypeError(f"{field.name} must be {_in_words(hints[field.name])}, not {value!r}")
-        for name in ("epochs", "batch_size", "accumulate", "attention_every"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        for name in ("epochs", "batch_size", "accumulate", "attention_every", "patience"):
+            value = getattr(self, name)
+            if value is not None and not 1 <= value <= MAX_COUNT:
+                raise ValueError(f"{name} must be from 1 to {MAX_COUNT:,}, got {_shown(value)}")
         for name in ("gamma", "learning_rate", "momentum", "weight_decay", "warmup_epochs"):
-            if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
-                raise ValueError(f"{name} must be a number >= 0, got {getattr(self, name)}")
+            if not 0 <= (value := getattr(self, name)) <= MAX_NUMBER:
+                raise ValueError(f"{name} must be a number from 0 to {MAX_NUMBER:g}, got {_shown(value)}")
         TransformConfig.preset(self.augment)
         if not 0 <= self.seed <= MAX_SEED:
             raise ValueError(f"seed must be 0 or more and fit 63 bits, got {self.seed}")
-        if self.patience is not None and self.patience < 1:
-            raise ValueError(f"patience must be at least 1, got {self.patience}")
 
     @classmethod
     def preset(cls, name: str, changes: Mapping[str, object] = MappingProxyType({})) -> SteeringConfig:
@@ -151,6 +151,7 @@ class SteeringConfig:
             >>> SteeringConfig.preset("paper", {"method": "energy"}).gamma
             1.0
         """
+        _check_mapping(changes)
         if name not in PRESETS:
             raise ValueError(f"no preset {name!r}; there are {', '.join(PRESETS)}")
         preset = dict(PRESETS[name])
@@ -224,6 +225,37 @@ def without_gone(values: Mapping[str, object]) -> dict[str, object]:
     _check_mapping(values)
     known = {field.name for field in dataclasses.fields(SteeringConfig)}
     return {name: value for name, value in values.items() if name in known or value not in (False, None)}
+
+
+def changed_settings(
+    then: Mapping[str, object], now: Mapping[str, object]
+) -> dict[str, tuple[object, object]]:
+    """The settings `now` that are other than `then`: name to (then, now). One that was not there yet had its default.
+
+    gamma is left out where the method of both adds no loss, and so are settings `then` that are gone if they were off.
+
+    Raises:
+        TypeError: `then` is no mapping.
+
+    Example:
+        >>> changed_settings({"gamma": 5.0, "method": "l1"}, {"gamma": 10.0, "method": "l1", "seed": 0})
+        {'gamma': (5.0, 10.0)}
+        >>> changed_settings({"gamma": 5.0}, {"gamma": 10.0, "method": "none"})
+        {}
+    """
+    default, then = SteeringConfig().to_dict(), without_gone(then)
+    before, method = {**default, **then}, {**default, **now}["method"]
+    changed = {name: (before[name], value) for name, value in now.items() if before[name] != value}
+    changed |= {name: (value, None) for name, value in then.items() if name not in default}
+    if before["method"] == method and METHODS[str(method)].loss is None:
+        changed.pop("gamma", None)
+    return changed
+
+
+def _shown(number: float) -> str:
+    """A number for people; a whole one too long to write as its first digits."""
+    text = str(number)
+    return text if len(text) <= 20 else f"{text[:20]}..."
 
 
 def _check_mapping(values: object) -> None:

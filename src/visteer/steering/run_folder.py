@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -110,7 +110,8 @@ class RunFolder:
         """
         if self.finished or not self._state.exists():
             return None
-        return load_checkpoint(self._best).model
+        with self._told_how_to_mend():
+            return load_checkpoint(self._best).model
 
     def save_epoch(self, state: Mapping[str, object], history: Sequence[Epoch]) -> None:
         """Acknowledge a finished epoch: first the state to go on from, then the line for readers."""
@@ -119,8 +120,13 @@ class RunFolder:
         write_text(self.folder / "metrics.jsonl", lines)
 
     def load_epoch(self) -> dict[str, object] | None:
-        """What `save_epoch` stored last, or None before the first epoch."""
-        return load_training_state(self._state) if self._state.exists() else None
+        """What `save_epoch` stored last, or None before the first epoch.
+
+        Raises:
+            VisteerError: the file is damaged.
+        """
+        with self._told_how_to_mend():
+            return load_training_state(self._state) if self._state.exists() else None
 
     def finish(self, facts: Mapping[str, object]) -> None:
         """Turn the best weights into the run's model and drop the state."""
@@ -130,6 +136,15 @@ class RunFolder:
         self._state.unlink(missing_ok=True)
         for left in self.folder.glob(".*.partial"):  # by a process that was killed while it wrote
             left.unlink(missing_ok=True)
+
+    @contextmanager
+    def _told_how_to_mend(self) -> Iterator[None]:
+        try:
+            yield
+        except VisteerError as error:
+            raise VisteerError(
+                f"{error}; the run cannot go on: delete {self.folder} and start it anew"
+            ) from None
 
     def _write_description(self, description: Mapping[str, object]) -> None:
         write_text(self.folder / "run.json", json.dumps(description, indent=2) + "\n")

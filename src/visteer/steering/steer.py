@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -25,8 +25,9 @@ from visteer.errors import VisteerError
 from visteer.machine import machine, versions
 from visteer.models import AttentionBranchOutputs, find_target_layer
 from visteer.models.target_layer import get_layer
+from visteer.models.weights import first_line
 from visteer.steering.attention_losses import confidence_above_chance
-from visteer.steering.config import SteeringConfig
+from visteer.steering.config import SteeringConfig, changed_settings
 from visteer.steering.dataset import SteeringBatch, SteeringDataset, irrelevant_cells
 from visteer.steering.irrelevant import (
     DonorMarks,
@@ -94,7 +95,7 @@ def steer(
             trains, no edit has the marks that the method needs, the network does not suit it, or another process
             failed to validate, to write or to read the kept weights.
         ValueError: `config.select_by` names no validation figure, `data` is empty, `config.freeze` names no module of
-            the network or all of it.
+            the network or all of it, or `resume` comes without `folder`.
 
     Source: Elbeialy et al. 2023, stage three; those of `METHODS`; the transplanting of marks is this project's own.
 
@@ -110,6 +111,8 @@ def steer(
     """
     if not len(data):
         raise ValueError("there are no training images")
+    if resume and folder is None:
+        raise ValueError("resume needs the folder of the run")
     accelerator = Accelerator()
     run_folder = RunFolder(folder) if folder is not None else None
     history: list[Epoch] = []
@@ -123,7 +126,7 @@ def steer(
         if run_folder is not None and resume:
             state = _stored_state(run_folder, data, config)
             if state is not None:
-                loop.load_state(state)
+                loop.load_state(state, run_folder.folder)
                 history = state["history"]
                 best_epoch, best_score = _best(history, config, validate)
         elif run_folder is not None:
@@ -205,13 +208,14 @@ class _Loop:
         self.model.train()
         for module in self.frozen:
             module.eval()
-        attends = range(0, len(batches), config.attention_every)
-        share = len(attends) / len(batches)
+        positions = [epoch + step / len(batches) for step in range(len(batches))]
+        every = config.attention_every
+        attends = range(0, len(batches), every)
         sums = torch.zeros(5, dtype=torch.float64)
         with torch.random.fork_rng():
-            for step, rows in enumerate(batches):
-                position = epoch + step / len(batches)
-                gamma = config.gamma_at(position) / share if step in attends else None
+            for step, (rows, position) in enumerate(zip(batches, positions, strict=True)):
+                stands_for = positions[step : step + every] if step in attends else []
+                gamma = sum(map(config.gamma_at, stands_for)) if stands_for else None
                 for group in self.optimizer.param_groups:
                     group["lr"] = config.learning_rate_at(position)
                 torch.manual_seed(seed * 100_003 + step)
@@ -251,7 +255,7 @@ class _Loop:
         draws = _Draws(self, rows, torch.Generator().manual_seed(seed))
         label_weight = float(self.class_weights[torch.from_numpy(self.data.labels[rows])].sum())
         attended = max(int(draws.attended.sum()), 1)
-        mine = np.array_split(np.arange(len(rows))[index::processes], self.config.accumulate)
+        mine = np.array_split(np.arange(len(rows))[index::processes], min(self.config.accumulate, len(rows)))
         parts = [part for part in mine if len(part)]
         sums = torch.zeros(5, dtype=torch.float64)
         for number, part in enumerate(parts):
@@ -335,10 +339,17 @@ class _Loop:
         """All that the next epoch depends on; random numbers come from the seed and need no state."""
         return {"model": self.bare_model.state_dict(), "optimizer": self.optimizer.state_dict()}
 
-    def load_state(self, state: Mapping[str, object]) -> None:
-        """Go on from `state`."""
-        self.bare_model.load_state_dict(state["model"])  # type: ignore[arg-type]
-        self.optimizer.load_state_dict(state["optimizer"])
+    def load_state(self, state: Mapping[str, Any], folder: Path) -> None:
+        """Go on from `state`, that of the run in `folder`.
+
+        Raises:
+            VisteerError: it is of another network.
+        """
+        try:
+            self.bare_model.load_state_dict(state["model"])
+            self.optimizer.load_state_dict(state["optimizer"])
+        except (RuntimeError, ValueError) as error:
+            raise VisteerError(f"{folder} was begun with another network: {first_line(error)}") from None
 
     def keep_best(self, folder: RunFolder | None, epoch: int) -> None:
         """Keep the present weights, on disk where there is a folder."""
@@ -502,11 +513,12 @@ def _stored_state(folder: RunFolder, data: SteeringDataset, config: SteeringConf
     described = folder.describe()
     if described.get("data_digest") != digest_data(data):
         raise VisteerError(f"{folder.folder}: the training data or edits have changed since; start a new run")
-    stored, now = cast("Mapping[str, object]", described.get("config", {})), config.to_dict()
-    if changed := [name for name in now if name in stored and stored[name] != now[name]]:
-        name = changed[0]
+    stored = described.get("config")
+    if not isinstance(stored, Mapping):
+        raise VisteerError(f"{folder.folder / 'run.json'} is damaged (it has no settings); start a new run")
+    for name, (then, now) in changed_settings(stored, config.to_dict()).items():
         raise VisteerError(
-            f"{folder.folder} was begun with other settings ({name} {stored[name]}, now {now[name]}); start a new run"
+            f"{folder.folder} was begun with other settings ({name} {then}, now {now}); start a new run"
         )
     return folder.load_epoch()
 

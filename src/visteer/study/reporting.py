@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from visteer.atomic import replacing, write_text
+from visteer.attribution.explain import ABN_ATTENTION
 from visteer.data.sample import Split
 from visteer.errors import VisteerError
 from visteer.evaluation import ComparedFigure, EvaluationResult, compare
@@ -100,7 +101,7 @@ def write_report(
     content = ReportContent(
         title=f"{study.folder.resolve().name}: {', '.join(runs)}",
         runs=tuple(_run_report(study, run, result) for run, result in zip(runs, results, strict=True)),
-        facts=_facts(study, data, split),
+        facts={**_facts(study, data, split), "maps": _map_grids(study, runs, explained)},
         comparison=_comparison(results),
         gallery=gallery_rows(data, results, explained),
         gallery_score=WORST_FIRST,
@@ -259,6 +260,18 @@ def _facts(study: Study, data: SteeringDataset, split: Split) -> dict[str, str]:
         "edits on training images": str(len(study.dataset("train").edited)),
         "classifier": f"{settings.model}, weights {Path(settings.weights).name}, {settings.image_size} px",
     }
+
+
+def _map_grids(study: Study, runs: Sequence[str], explained: Sequence[ExplainedSplit]) -> str:
+    """How many cells the maps have, and where they are made."""
+    grids: dict[str, None] = {}
+    for run, found in zip(runs, explained, strict=True):
+        layer = run_config(study, run).target_layer
+        where = (
+            " of an attention branch" if found.method == ABN_ATTENTION else f" at {layer}" if layer else ""
+        )
+        grids[f"{found.maps.shape[1]} x {found.maps.shape[2]} cells{where}"] = None
+    return "; ".join(grids)
 
 
 def _measuring_commands(study: Study, runs: Sequence[str], split: Split) -> tuple[str, ...]:

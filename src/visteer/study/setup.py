@@ -16,11 +16,15 @@ from visteer.data.readers import read_catalogue
 from visteer.data.sample import Problem
 from visteer.data.splits import split_samples
 from visteer.errors import VisteerError
-from visteer.models import build_classifier, get_layer
+from visteer.models import build_classifier, find_target_layer
+from visteer.models.target_layer import map_grid
 from visteer.study.study import Study, StudySettings
 
 OnBad = Literal["stop", "skip"]
 Progress = Callable[[str, int, int], None]
+
+FEWEST_CELLS = 4
+"""Maps with fewer rows or columns than this get a warning: 7 x 7 is what a ResNet has at 224 px."""
 
 
 class BadFiles(VisteerError):
@@ -35,10 +39,35 @@ class BadFiles(VisteerError):
 
 @dataclass(frozen=True)
 class NewStudy:
-    """A study just made, and what was noticed on the way."""
+    """A study just made, what was noticed on the way, and the grid of its maps, where that is known."""
 
     study: Study
     problems: tuple[Problem, ...]
+    maps: MapGrid | None = None
+
+
+@dataclass(frozen=True)
+class MapGrid:
+    """The layer of a study's maps, and their rows and columns of cells."""
+
+    layer: str
+    rows: int
+    columns: int
+
+    @property
+    def text(self) -> str:
+        """For people."""
+        return f"{self.rows} x {self.columns} cells at {self.layer}"
+
+    @property
+    def warning(self) -> str:
+        """What to say of maps too coarse to tell one part of an image from another; empty for others."""
+        if min(self.rows, self.columns) >= FEWEST_CELLS:
+            return ""
+        return (
+            f"maps have {self.text}: too few to tell one part of an image from another; "
+            "take a layer further inside the network (--layer), or larger images (--image-size)"
+        )
 
 
 def make_study(
@@ -66,7 +95,7 @@ def make_study(
         raise VisteerError(
             f"{settings.images} has one class only ({catalogue.classes[0]!r}); a classifier needs two"
         )
-    _check_model(settings, catalogue.classes)
+    maps = _check_model(settings, catalogue.classes)
     problems = check_files(catalogue, _named(progress, "checking files"))
     bad = tuple(problem for problem in problems if problem.severity == "error")
     if bad and on_bad == "stop":
@@ -75,7 +104,7 @@ def make_study(
     groups = find_duplicate_groups(catalogue.samples, progress=_named(progress, "finding near-duplicates"))
     splits = split_samples(catalogue.samples, groups, settings.seed)
     study = Study.create(folder, settings, catalogue, splits, groups, _named(progress, "decoding images"))
-    return NewStudy(study, problems)
+    return NewStudy(study, problems, maps)
 
 
 def _check_names(folder: Path, settings: StudySettings) -> None:
@@ -88,13 +117,20 @@ def _check_names(folder: Path, settings: StudySettings) -> None:
             raise VisteerError(f"{show_name(str(path))} is not UTF-8; rename the folder or file") from None
 
 
-def _check_model(settings: StudySettings, classes: tuple[str, ...]) -> None:
-    """Find out now, before hours of decoding, that there is no such model, layer or weights; downloads nothing."""
+def _check_model(settings: StudySettings, classes: tuple[str, ...]) -> MapGrid | None:
+    """Find out now, before hours of decoding, that there is no such model, layer or weights; downloads nothing.
+
+    Gives the grid of its maps; None where no layer with maps is known.
+    """
     weights = "none" if settings.weights == "imagenet" else settings.weights
     with torch.random.fork_rng():
         model = build_classifier(settings.model, len(classes), weights, settings.image_size, classes)
-    if settings.layer is not None:
-        get_layer(model, settings.layer)
+    try:
+        layer = settings.layer or find_target_layer(model)
+    except VisteerError:
+        return None
+    grid = map_grid(model, layer, settings.image_size)
+    return None if grid is None else MapGrid(layer, *grid)
 
 
 def _named(progress: Progress | None, what: str) -> Callable[[int, int], None] | None:
