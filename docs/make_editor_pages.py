@@ -19,55 +19,61 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
+from visteer.study import Study
+
 IMAGES = Path(__file__).parent / "images"
 WINDOW = {"width": 1440, "height": 860}
 VISTEER = (sys.executable, "-c", "from visteer.cli import main; main()")
+MARGIN = 12  # around a picture that fits the stage, in pixels: `fit` in frontend/src/view/viewport.ts
 READY = '.editor-stage[aria-busy="false"]'
 
 
-def show_list(page: Page) -> None:
+def show_list(page: Page, _study: Study) -> None:
     """All images."""
     page.locator(".card:not(.is-empty) img.is-shown").nth(8).wait_for()
 
 
-def show_image(page: Page) -> None:
-    """One image with a relevant and an irrelevant region drawn."""
+def show_image(page: Page, study: Study) -> None:
+    """One image with its lesion drawn as relevant and its tag as irrelevant, where their masks say that they are."""
     open_first(page)
-    for tool, key, points in (("o", "b", (0.44, 0.44, 0.58, 0.62)), ("r", "n", (0.6, 0.12, 0.74, 0.24))):
-        page.keyboard.press(key)
+    key = int(page.url.rpartition("/")[2])
+    sample = next(s for s in study.catalogue().samples if s.id == study.samples[key].id)
+    for tool, ink, masks in (("o", "b", sample.masks), ("r", "n", sample.irrelevant_masks)):
+        page.keyboard.press(ink)
         page.keyboard.press(tool)
-        drag(page, *points)
+        with Image.open((masks or ())[0]) as mask:
+            drag(page, mask)
     page.locator(".save-status .is-good").wait_for()
 
 
-def show_help(page: Page) -> None:
+def show_help(page: Page, _study: Study) -> None:
     """All keys."""
     open_first(page)
     page.keyboard.press("?")
     page.get_by_role("dialog").wait_for()
 
 
-def show_history(page: Page) -> None:
+def show_history(page: Page, study: Study) -> None:
     """The revisions of an image."""
-    show_image(page)
+    show_image(page, study)
     page.keyboard.press("i")
     page.locator(".history li").first.wait_for()
 
 
-def show_rate(page: Page) -> None:
+def show_rate(page: Page, _study: Study) -> None:
     """A map to rate."""
     page.keyboard.press("r")
     page.get_by_role("button", name="Start").click()
     page.locator('.rate-main[aria-busy="false"] canvas').wait_for()
 
 
-def show_compare(page: Page) -> None:
+def show_compare(page: Page, _study: Study) -> None:
     """Two runs on one image."""
     page.keyboard.press("Shift+C")
     page.locator(".divided canvas").first.wait_for()
 
 
-PAGES: dict[str, Callable[[Page], None]] = {
+PAGES: dict[str, Callable[[Page, Study], None]] = {
     "list": show_list,
     "image": show_image,
     "history": show_history,
@@ -79,7 +85,8 @@ PAGES: dict[str, Callable[[Page], None]] = {
 
 
 def open_first(page: Page) -> None:
-    """The first image of the queue."""
+    """The first image of the queue that nobody has drawn on."""
+    page.locator(".card", has_text="To do").first.click()
     page.keyboard.press("Enter")
     page.wait_for_selector(READY)
     page.locator(".bars").wait_for()
@@ -87,14 +94,19 @@ def open_first(page: Page) -> None:
         page.get_by_role("button", name="Got it").click()
 
 
-def drag(page: Page, left: float, top: float, right: float, bottom: float) -> None:
-    """Drag over the stage between two points, shares of its width and height."""
-    box = page.locator(".stage").bounding_box()
-    if box is None:
-        raise SystemExit("the stage cannot be seen")
-    page.mouse.move(box["x"] + left * box["width"], box["y"] + top * box["height"])
+def drag(page: Page, mask: Image.Image) -> None:
+    """Drag over the stage from corner to corner of what is white in `mask`; the picture fits the stage."""
+    stage = page.locator(".stage").bounding_box()
+    region = mask.convert("L").point(lambda value: value >= 128).getbbox()
+    if stage is None or region is None:
+        raise SystemExit("the stage or a region cannot be seen")
+    width, height = mask.size
+    scale = min((stage["width"] - 2 * MARGIN) / width, (stage["height"] - 2 * MARGIN) / height)
+    left = stage["x"] + (stage["width"] - scale * width) / 2
+    top = stage["y"] + (stage["height"] - scale * height) / 2
+    page.mouse.move(left + scale * region[0], top + scale * region[1])
     page.mouse.down()
-    page.mouse.move(box["x"] + right * box["width"], box["y"] + bottom * box["height"], steps=8)
+    page.mouse.move(left + scale * region[2], top + scale * region[3], steps=8)
     page.mouse.up()
 
 
@@ -129,7 +141,7 @@ def main(study: Path, into: Path = IMAGES) -> None:
                     page = browser.new_context(viewport=WINDOW).new_page()  # type: ignore[arg-type]
                     page.goto(url)
                     page.locator(".card:not(.is-empty)").first.wait_for()
-                    show(page)
+                    show(page, Study(copy))
                     page.wait_for_timeout(600)
                     save_small(page.screenshot(), into / f"editor-{name}.jpg")
                     page.context.close()

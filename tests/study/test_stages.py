@@ -243,6 +243,7 @@ def test_the_report_takes_the_latest_run_of_either_kind(trained, tmp_path):
     assert [run.title for run in content.runs] == ["Plain", "Steered"]
     assert {what for what, _, _ in told} == {"measuring plain-2", "measuring steered-3"}
     assert content.gallery[0].scores[-1] == min(row.scores[-1] for row in content.gallery)
+    assert content.facts["maps"] == "2 x 2 cells at the last spatial stage"
 
 
 def test_blind_ratings_stand_in_the_report_of_the_split_that_was_rated(trained, tmp_path):

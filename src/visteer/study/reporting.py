@@ -266,11 +266,9 @@ def _map_grids(study: Study, runs: Sequence[str], explained: Sequence[ExplainedS
     """How many cells the maps have, and where they are made."""
     grids: dict[str, None] = {}
     for run, found in zip(runs, explained, strict=True):
-        layer = run_config(study, run).target_layer
-        where = (
-            " of an attention branch" if found.method == ABN_ATTENTION else f" at {layer}" if layer else ""
-        )
-        grids[f"{found.maps.shape[1]} x {found.maps.shape[2]} cells{where}"] = None
+        layer = run_config(study, run).target_layer or "the last spatial stage"
+        where = "of an attention branch" if found.method == ABN_ATTENTION else f"at {layer}"
+        grids[f"{found.maps.shape[1]} x {found.maps.shape[2]} cells {where}"] = None
     return "; ".join(grids)
 
 
