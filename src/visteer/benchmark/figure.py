@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from visteer.atomic import replacing, write_text
@@ -10,7 +11,7 @@ from visteer.benchmark.cell import has_run, study_folder
 from visteer.benchmark.records import CellRecord
 from visteer.benchmark.spec import BenchmarkSpec
 from visteer.errors import VisteerError
-from visteer.report import before_after_picture, before_after_svg
+from visteer.report import GalleryRow, before_after_picture, before_after_svg
 from visteer.study import Study, result_rows
 
 ROWS = 5
@@ -26,31 +27,42 @@ def write_figures(
 
     The columns are the approaches whose run at its largest fraction is done and still there, in the order of the
     benchmark; the rows are picked by `result_rows`. Where fewer than two are done, or no image has a region, there is
-    nothing to compare, and no figure; nor where a file of a run is damaged, which `on_note` is told.
+    nothing to compare, and no figure; nor where a file of a run is damaged, which `on_note` is told. A figure of
+    before is deleted then.
     """
     paths = []
-    for data in spec.data:
-        for model in spec.models:
-            wanted = (data.name, model.name, spec.seeds[0])
-            done = [
-                r for r in records if wanted == (r.cell.data, r.cell.model, r.cell.seed) and has_run(out, r)
-            ]
-            # The largest fraction comes last and stays.
-            runs = {r.cell.approach: r for r in sorted(done, key=lambda r: r.cell.fraction)}
-            names = [name for name in spec.approaches if name in runs]
-            if len(names) < 2 or runs[names[0]].value("iou") is None:
-                continue
-            study = Study(study_folder(out, runs[names[0]].cell))
-            try:
-                rows = result_rows(study, [str(runs[name].run) for name in names], "test", ROWS)
-            except VisteerError as error:
-                if on_note is not None:
-                    on_note(f"no figure of {data.name} with {model.name}: {error}")
-                continue
-            columns = ("Image", "Edit", *(name[:1].upper() + name[1:] for name in names))
-            path = out / f"figure-{data.name}--{model.name}.png"
-            with replacing(path) as partial:
-                before_after_picture(rows, columns).save(partial, format="png")
-            write_text(path.with_suffix(".svg"), before_after_svg(rows, columns))
-            paths += [path, path.with_suffix(".svg")]
+    for data, model in itertools.product(spec.data, spec.models):
+        png = out / f"figure-{data.name}--{model.name}.png"
+        svg = png.with_suffix(".svg")
+        runs = _runs_to_show(
+            out, spec, [r for r in records if (r.cell.data, r.cell.model) == (data.name, model.name)]
+        )
+        rows: Sequence[GalleryRow] = ()
+        try:
+            if runs:
+                rows = result_rows(
+                    Study(study_folder(out, runs[0].cell)), [str(run.run) for run in runs], "test", ROWS
+                )
+        except VisteerError as error:
+            if on_note is not None:
+                on_note(f"no figure of {data.name} with {model.name}: {error}")
+        if not rows:
+            for path in (png, svg):  # one that is there would be of other runs
+                path.unlink(missing_ok=True)
+            continue
+        names = [run.cell.approach for run in runs]
+        columns = ("Image", "Edit", *(name[:1].upper() + name[1:] for name in names))
+        with replacing(png) as partial:
+            before_after_picture(rows, columns).save(partial, format="png")
+        write_text(svg, before_after_svg(rows, columns))
+        paths += [png, svg]
     return paths
+
+
+def _runs_to_show(out: Path, spec: BenchmarkSpec, records: Iterable[CellRecord]) -> list[CellRecord]:
+    """Of one data set and model the run of each approach with the most edits; none if there is nothing to compare."""
+    done = [r for r in records if r.cell.seed == spec.seeds[0] and has_run(out, r)]
+    # The largest fraction comes last and stays.
+    runs = {r.cell.approach: r for r in sorted(done, key=lambda r: r.cell.fraction)}
+    chosen = [runs[name] for name in spec.approaches if name in runs]
+    return chosen if len(chosen) > 1 and chosen[0].value("iou") is not None else []
