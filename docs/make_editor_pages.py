@@ -41,7 +41,9 @@ def show_image(page: Page, study: Study) -> None:
     for tool, ink, masks in (("o", "b", sample.masks), ("r", "n", sample.irrelevant_masks)):
         page.keyboard.press(ink)
         page.keyboard.press(tool)
-        with Image.open((masks or ())[0]) as mask:
+        if not masks:
+            raise SystemExit("the image has no mask to draw after")
+        with Image.open(masks[0]) as mask:
             drag(page, mask)
     page.locator(".save-status .is-good").wait_for()
 

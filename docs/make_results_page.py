@@ -144,7 +144,7 @@ about half of the gain in IoU. `abn` uses no edits; its maps are those of its ow
 """What the page says of each benchmark, in its order."""
 
 COST_TEXT = """\
-Seconds of an epoch on 128 images as a multiple of a plain one, interleaved in one run: median and quartiles over the
+Seconds of an epoch as a multiple of a plain one, interleaved in one run: median and quartiles over the
 rounds. `map loss` is the default's loss on maps, `transplant` the pasting of marks, `both` the whole default. One
 thread of an otherwise idle machine. At the end of the network, where maps are unless `--layer` says otherwise,
 they are nearly free; at a layer inside it the second derivative goes through all that lies behind. Maps in
@@ -533,15 +533,15 @@ def costs(results: Sequence[Result]) -> list[str]:
     """The section on what the recipe costs; nothing without results."""
     if not results:
         return []
+    variants = list(dict.fromkeys(name for result in results for name in result["multiples"]))
+    about = {"model": "model", "layer of the maps": "layer", "pixels": "size", "images": "images"}
+    about |= {"precision": "precision", "rounds": "rounds"}
     rows = []
     for result in results:
-        cells = [result["model"], f"`{result['layer']}`", str(result["size"])]
-        cells += [result["precision"], str(result["rounds"])]
-        for lower, median, upper in result["multiples"].values():
-            cells.append(f"{median:.2f} ({lower:.2f} to {upper:.2f})")
-        rows.append(cells)
-    head = ["model", "layer of the maps", "pixels", "precision", "rounds", *results[0]["multiples"]]
-    return ["## What the recipe costs", COST_TEXT, table(head, rows), COST_COMMAND]
+        found = (result["multiples"].get(name) for name in variants)
+        times = ("" if t is None else f"{t[1]:.2f} ({t[0]:.2f} to {t[2]:.2f})" for t in found)
+        rows.append([*(str(result[key]) for key in about.values()), *times])
+    return ["## What the recipe costs", COST_TEXT, table([*about, *variants], rows), COST_COMMAND]
 
 
 def grouped(results: Iterable[ItemT], key: Callable[[ItemT], Any]) -> dict[Any, list[ItemT]]:

@@ -281,7 +281,7 @@ def test_files_that_cannot_be_used_are_told(spec_path: Path, tmp_path: Path):
     bad, few_cells = told
     assert bad.startswith("blobs: 1 files cannot be used and are left out, such as ")
     assert "03.png" in bad
-    assert few_cells.startswith("blobs with tiny: maps have 1 x 1 cells at backbone.layer4: too few")
+    assert few_cells.startswith("blobs with tiny: maps have 1 x 1 cells at backbone.layer4 only")
 
 
 def test_a_cell_that_fails_is_tried_twice_and_shown_while_the_others_run(spec_path: Path, tmp_path: Path):

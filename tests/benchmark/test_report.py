@@ -12,7 +12,17 @@ from PIL import Image
 from scipy import stats
 
 from visteer.benchmark.differences import differences
-from visteer.benchmark.plots import ForestRow, Point, _span, forest_plot, fractions_plot, points_plot
+from visteer.benchmark.plots import (
+    ForestRow,
+    Point,
+    _ink,
+    _places,
+    _sign,
+    _span,
+    forest_plot,
+    fractions_plot,
+    points_plot,
+)
 from visteer.benchmark.records import CellRecord
 from visteer.benchmark.report import render_benchmark
 from visteer.benchmark.spec import BenchmarkSpec, DataSpec, ModelSpec
@@ -129,18 +139,23 @@ def test_a_benchmark_of_which_nothing_is_done_has_a_page(spec):
     assert "<svg" not in page
 
 
-def test_each_approach_of_a_plot_has_its_name_and_its_own_ink():
-    values = [mean_over_seeds([0.1 * place, 0.2 * place]) for place in range(1, 4)]
-    plot = points_plot(
-        [Point(f"name{place}", v, v) for place, v in enumerate(values)],
-        ["name0", "name1", "name2"],
-        "p",
-        ("x", "y"),
-        (0, 1),
-        (0, 1),
-    )
-    assert [f"name{place}" in plot for place in range(3)] == [True] * 3
-    assert all(f"var(--run-{place})" in plot for place in range(3))
+@pytest.mark.parametrize(
+    "names", [("name0", "name1"), ("visteer", *(f"own{n}" for n in range(9)), "without")]
+)
+def test_each_approach_of_a_plot_has_its_name_and_its_own_ink_and_sign(names):
+    value = mean_over_seeds([0.1, 0.2])
+    plot = points_plot([Point(name, value, value) for name in names], names, "p", ("x", "y"), (0, 1), (0, 1))
+    assert all(name in plot for name in names)
+    places = _places(names)
+    looks = {(_ink(place), _sign(place)) for place in places.values()}
+    assert len(looks) == len(names)
+    assert all(f"var(--run-{place % 4})" in plot for place in places.values())
+
+
+def test_approaches_of_every_benchmark_look_the_same_in_all():
+    few, many = _places(["visteer", "mine", "without"]), _places(["without", "abn", "proposed", "visteer"])
+    assert (few["without"], few["visteer"]) == (many["without"], many["visteer"])
+    assert few["mine"] not in (few["without"], few["visteer"])
 
 
 def test_a_wide_interval_does_not_show_what_cannot_be():

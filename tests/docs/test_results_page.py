@@ -166,9 +166,9 @@ def test_the_summary_says_how_many_runs_there_are_and_how_far_they_go():
 
 
 def test_the_cost_table_has_the_median_and_quartiles():
-    about = {"model": "m", "layer": "l", "size": 96, "precision": "fp32", "rounds": 3}
+    about = {"model": "m", "layer": "l", "size": 96, "images": 8, "precision": "fp32", "rounds": 3}
     result = {**about, "multiples": {"both": [1.04, 1.084, 1.1]}}
-    assert script.costs([result])[2].splitlines()[-1] == "| m | `l` | 96 | fp32 | 3 | 1.08 (1.04 to 1.10) |"
+    assert script.costs([result])[2].splitlines()[-1] == "| m | l | 96 | 8 | fp32 | 3 | 1.08 (1.04 to 1.10) |"
     assert script.costs([]) == []
 
 

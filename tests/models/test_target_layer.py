@@ -219,4 +219,5 @@ def test_the_grid_of_maps_is_that_of_the_layers_output():
     assert grids["backbone.layer2"] > grids["backbone.layer4"]
     assert [module.training for module in model.modules()] == flags
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
-    assert map_grid(model, "backbone.fc", 64) is None
+    with pytest.raises(VisteerError, match=r"backbone\.fc gives no maps"):
+        map_grid(model, "backbone.fc", 64)

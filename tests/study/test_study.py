@@ -277,8 +277,10 @@ def test_maps_of_few_cells_are_told(settings, tmp_path, layer, cells):
     maps = make_study(tmp_path / "study", dataclasses.replace(settings, layer=layer)).maps
     assert (maps.rows, maps.columns) == (cells, cells)
     assert maps.text == f"{cells} x {cells} cells at {layer or 'backbone.layer4'}"
-    assert bool(maps.warning) == (cells < 4)
+    assert maps.coarse == (cells < 4)
 
 
-def test_a_layer_without_maps_has_no_grid(settings, tmp_path):
-    assert make_study(tmp_path / "study", dataclasses.replace(settings, layer="backbone.fc")).maps is None
+def test_a_layer_without_maps_is_refused_before_anything_is_written(settings, tmp_path):
+    with pytest.raises(VisteerError, match=r"backbone\.fc gives no maps"):
+        make_study(tmp_path / "study", dataclasses.replace(settings, layer="backbone.fc"))
+    assert not (tmp_path / "study").exists()

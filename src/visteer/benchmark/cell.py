@@ -48,13 +48,13 @@ def has_run(out: Path, record: CellRecord) -> bool:
 
     Someone may have deleted it to save space, and then its id may have been given to the run of another cell.
     """
-    folder = RunFolder(study_folder(out, record.cell) / "runs" / str(record.run))
-    if record.state != "done" or not folder.finished:
+    if record.state != "done":
         return False
     try:
-        return folder.describe().get("cell") == record.cell.name
+        facts = RunFolder(study_folder(out, record.cell) / "runs" / str(record.run)).describe()
     except VisteerError:
         return False
+    return facts.get("cell") == record.cell.name
 
 
 def prepare_studies(
@@ -68,7 +68,8 @@ def prepare_studies(
     """Make the studies of a grid with the regions of their data sets as edits; those that are there stay.
 
     Files that cannot be used are left out, as `visteer init --on-bad skip` does. Of the studies that are not there
-    only those whose (data, model) is `wanted` are made; None makes all. `on_note` is called with what was left out.
+    only those whose (data, model) is `wanted` are made; None makes all. `on_note` is called with what was left out,
+    and with maps of few cells.
 
     Raises:
         VisteerError: the images, their regions or the model cannot be had.
@@ -99,8 +100,10 @@ def prepare_studies(
                 if bad and on_note is not None:
                     first = f"{bad[0].path}: {bad[0].what}"
                     on_note(f"{data.name}: {len(bad)} files cannot be used and are left out, such as {first}")
-                if made.maps is not None and made.maps.warning and on_note is not None:
-                    on_note(f"{data.name} with {model.name}: {made.maps.warning}")
+                if made.maps.coarse and on_note is not None:
+                    on_note(
+                        f"{data.name} with {model.name}: {made.maps.warning} (layer or image_size of the data)"
+                    )
             with study.open_edits(create=True) as store:
                 empty = not store.count()
             if empty and (steered or _has_regions(study)):

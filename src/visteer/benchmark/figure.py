@@ -27,8 +27,8 @@ def write_figures(
 
     The columns are the approaches whose run at its largest fraction is done and still there, in the order of the
     benchmark; the rows are picked by `result_rows`. Where fewer than two are done, or no image has a region, there is
-    nothing to compare, and no figure; nor where a file of a run is damaged, which `on_note` is told. A figure of
-    before is deleted then.
+    nothing to compare, and no figure; nor where a file of a run is missing or damaged, which `on_note` is told. A
+    figure of before stays then, since runs may have been deleted to save space.
     """
     paths = []
     for data, model in itertools.product(spec.data, spec.models):
@@ -47,8 +47,6 @@ def write_figures(
             if on_note is not None:
                 on_note(f"no figure of {data.name} with {model.name}: {error}")
         if not rows:
-            for path in (png, svg):  # one that is there would be of other runs
-                path.unlink(missing_ok=True)
             continue
         names = [run.cell.approach for run in runs]
         columns = ("Image", "Edit", *(name[:1].upper() + name[1:] for name in names))

@@ -65,7 +65,7 @@ def run_grid(
         engine: "local", or "ray" for the Ray cluster that `ray.init` finds; it needs `out` and the data on a
             file system that all machines share.
         on_cell: called after each cell. progress: called while the images are read. on_note: called with what was
-            left out of the data.
+            left out of the data, and with maps of few cells.
 
     Raises:
         VisteerError: the file or the data cannot be used, a done cell has other settings than the file now, another

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -177,13 +178,20 @@ def _legend(axes: Axes) -> None:
 
 
 def _places(approaches: Sequence[str]) -> dict[str, int]:
-    """A place among colours and signs for each name; those of `APPROACHES` have the first, there or not."""
-    names = dict.fromkeys((*APPROACHES, *approaches))
-    return {name: place for place, name in enumerate(names)}
+    """A place among colours and signs for each name: those of `APPROACHES` have their own, the others what is free."""
+    places = {name: place for place, name in enumerate(APPROACHES) if name in approaches}
+    free = (place for place in itertools.count() if place not in set(places.values()))
+    others = [name for name in dict.fromkeys(approaches) if name not in places]
+    return places | dict(zip(others, free, strict=False))
 
 
 def _ink(place: int) -> str:
     return RUN_INKS[place % len(RUN_INKS)]
+
+
+def _sign(place: int) -> str:
+    """Another one after all signs, so that ink and sign together come once."""
+    return _SIGNS[(place + place // len(_SIGNS)) % len(_SIGNS)]
 
 
 def _exact(number: float) -> Value:
@@ -198,7 +206,7 @@ def _mark(axes: Axes, place: int, x: Value, y: Value, label: str | None = None) 
         y.mean,
         xerr=None if math.isnan(x.half) else x.half,
         yerr=None if math.isnan(y.half) else y.half,
-        fmt=_SIGNS[place % len(_SIGNS)],
+        fmt=_sign(place),
         markersize=5,
         color=_ink(place),
         elinewidth=1.2,

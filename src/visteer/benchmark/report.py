@@ -57,7 +57,7 @@ def render_benchmark(
         gains=gains_plot(spec, gains) if gains else "",
         plots=list(_plots(spec, table, gains)),
         pictures=[(caption, _data_uri(path)) for caption, path in pictures.items()],
-        several_seeds=len(spec.seeds) > 1,
+        several_seeds=table.has_intervals,
         settings=_settings(records),
         commands=f"visteer benchmark {spec.name}.toml --data-root DATA --report",
         spec_name=f"{spec.name}.toml",

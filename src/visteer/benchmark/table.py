@@ -76,6 +76,11 @@ class ResultTable:
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
 
+    @property
+    def has_intervals(self) -> bool:
+        """Whether some row has more than one seed."""
+        return any(len(row.seeds) > 1 for row in self.rows)
+
 
 def mean_over_seeds(values: Sequence[float | None]) -> Value:
     """The mean with Student's 95 % interval; values that are NaN or None are left out.
@@ -275,7 +280,7 @@ def _footnotes(table: ResultTable) -> list[str]:
     over = f"{min(counts)} to {max(counts)}" if len(counts) > 1 else f"{max(counts, default=0)}"
     seeds = f"Mean over {over} seeds, ± half the 95 % interval (Student's)."
     notes = [
-        f"{seeds if max(counts, default=0) > 1 else 'One seed: no intervals over seeds.'} "
+        f"{seeds if table.has_intervals else 'One seed each at most: no intervals over seeds.'} "
         "Bold: the best of its data set, share and model, where all have the same seeds."
     ]
     if any(row.published for row in table.rows):

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from visteer.cli.options import JsonOption
-from visteer.cli.output import Bar, note, print_json, print_table, progress_bar, progress_bars, say
+from visteer.cli.output import Bar, note, print_json, print_table, progress_bar, progress_bars, say, suggest
 from visteer.cli.wording import shown
 from visteer.data.phantom import generate_phantom
 from visteer.errors import VisteerError
@@ -106,8 +106,9 @@ def demo(
         [[name, shown(figure), shown(rows[steered][key][1])] for key, (name, figure) in rows[plain].items()],
     )
     say(f"done in {seconds:.0f} s. Open {out / 'report.html'} in a browser to see both maps side by side.")
-    say(f"next: visteer edit {out / 'study'} --run {plain}    (see its maps and draw)")
-    say(f"then: visteer steer {out / 'study'} --epochs {epochs} --gamma {GAMMA:g} --set augment={AUGMENT}")
+    suggest("edit", out / "study", "--run", plain)
+    again = ("--epochs", epochs, "--gamma", f"{GAMMA:g}", "--set", f"augment={AUGMENT}")
+    suggest("steer", out / "study", *again, head="then")
 
 
 def _train_both(study: Study, epochs: int, seed: int) -> tuple[str, str]:

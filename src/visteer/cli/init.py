@@ -80,8 +80,8 @@ def init(
     skipped = [problem for problem in made.problems if problem.severity == "error"]
     if skipped:
         show_problems("Left out", skipped)
-    if made.maps is not None and made.maps.warning:
-        note(made.maps.warning)
+    if made.maps.coarse:
+        note(f"{made.maps.warning} (--layer, --image-size)")
     if json:
         print_json(
             {
@@ -90,15 +90,14 @@ def init(
                 "classes": list(made.study.class_names),
                 "skipped": len(skipped),
                 "notes": len(notes),
-                "maps": None if made.maps is None else vars(made.maps),
+                "maps": vars(made.maps),
             }
         )
         return
     show_notes(notes)
     say(f"{study}: {', '.join(f'{count} {split}' for split, count in counts.items())} images")
     say(f"classes: {', '.join(made.study.class_names)}")
-    if made.maps is not None:
-        say(f"maps: {made.maps.text}")
+    say(f"maps: {made.maps.text}")
     suggest("train", study)
 
 

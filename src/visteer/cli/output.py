@@ -62,9 +62,9 @@ def note(text: str) -> None:
     sys.stderr.flush()
 
 
-def suggest(command: str, *words: object) -> None:
+def suggest(command: str, *words: object, head: str = "next") -> None:
     """Print the command line to try next, quoted for a shell."""
-    say(f"next: {shlex.join(['visteer', command, *map(str, words)])}")
+    say(f"{head}: {shlex.join(['visteer', command, *map(str, words)])}")
 
 
 def print_table(

@@ -113,10 +113,8 @@ def get_layer(model: nn.Module, name: str) -> nn.Module:
     raise VisteerError(f"{type(model).__name__} has no layer {name!r}: did you mean {', '.join(near)}?")
 
 
-def map_grid(model: nn.Module, layer: str, image_size: int) -> tuple[int, int] | None:
-    """The rows and columns of cells that maps of `layer` have, found with one black image; None where it has none.
-
-    The model is in eval mode for it, and each module's flag is as before after it. No gradient flows.
+def map_grid(model: nn.Module, layer: str, image_size: int) -> tuple[int, int]:
+    """The rows and columns of cells that maps of `layer` have, found with one black image. No gradient flows.
 
     Arguments:
         model: takes float images (N, 3, S, S) in [0, 1].
@@ -124,28 +122,51 @@ def map_grid(model: nn.Module, layer: str, image_size: int) -> tuple[int, int] |
         image_size: S, pixels.
 
     Raises:
-        VisteerError: there is no such module.
+        VisteerError: there is no such module, or it gives no maps.
 
     Example:
         >>> import torchvision
         >>> map_grid(torchvision.models.resnet18(), "layer4", 64)
         (2, 2)
     """
-    grids: list[tuple[int, int]] = []
+    with torch.no_grad():
+        black = next(model.parameters()).new_zeros(1, 3, image_size, image_size)
+        output = layer_output(model, layer, black)
+    return output.shape[2], output.shape[3]
+
+
+def layer_output(model: nn.Module, layer: str, images: Tensor) -> Tensor:
+    """What `layer` gives for `images`, (N, K, h, w), in eval mode; every module's flag is as before after it.
+
+    Gradient flows as in the model, and not where the caller has switched it off.
+
+    Raises:
+        VisteerError: there is no such module, or its output has no height and width.
+
+    Example:
+        >>> import torchvision
+        >>> layer_output(torchvision.models.resnet18(), "layer4", torch.zeros(1, 3, 64, 64)).shape
+        torch.Size([1, 512, 2, 2])
+    """
+    outputs: list[Tensor] = []
 
     def look(_module: nn.Module, _inputs: object, output: object) -> None:
         if isinstance(output, Tensor) and output.ndim == 4:
-            grids.append((output.shape[2], output.shape[3]))
+            outputs.append(output)
 
     flags = [(module, module.training) for module in model.modules()]
     handle = get_layer(model, layer).register_forward_hook(look)
     try:
-        with handle, torch.no_grad():
-            model.eval()(next(model.parameters()).new_zeros(1, 3, image_size, image_size))
+        with handle:
+            model.eval()(images)
     finally:
         for module, training in flags:
             module.training = training
-    return grids[-1] if grids else None
+    if not outputs:
+        raise VisteerError(
+            f"{layer} gives no maps: take a layer that gives (images, channels, height, width)"
+        )
+    return outputs[-1]
 
 
 def _unwrap(model: nn.Module) -> tuple[str, nn.Module]:

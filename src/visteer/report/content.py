@@ -72,6 +72,7 @@ class ReportContent:
     With more than two runs, `comparison` is about the last against the first. `facts` say which study, split
     and versions the report is about, `notes` are remarks a line each, the commands in `training` train runs like
     these, and those in `measuring` measure these again.
+    `class_changes` compares how often another image's content in the place of the irrelevant region changes the class.
     `gallery_score` names the figure of `GalleryRow.scores`: the rows are shown worst first by the last run's.
 
     Raises:
@@ -87,6 +88,7 @@ class ReportContent:
     notes: tuple[str, ...] = ()
     training: tuple[str, ...] = ()
     measuring: tuple[str, ...] = ()
+    class_changes: ComparedFigure | None = None
 
     def __post_init__(self) -> None:
         if not self.runs:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from visteer.evaluation.compare import ComparedFigure
-from visteer.evaluation.intervention import REPLACEMENTS
 from visteer.evaluation.result import EvaluationResult, Figure
 from visteer.report.content import ReportContent
 from visteer.report.glossary import meaning_of
@@ -56,29 +55,23 @@ def write_headline(content: ReportContent) -> tuple[Aspect, ...]:
 
 def _with_class_changes(content: ReportContent, aspect: Aspect) -> Aspect:
     """Reliance is a change of probabilities; a classifier that is only less sure may change its class more often."""
-    before, after = (_class_changes(run.result) for run in (content.runs[0], content.runs[-1]))
-    if math.isnan(before) or math.isnan(after) or aspect.verdict == "unmeasured":
+    row = content.class_changes
+    if row is None or aspect.verdict == "unmeasured" or math.isnan(row.difference.value):
         return aspect
+    before, after = value_text("flips", row.before.value), value_text("flips", row.after.value)
+    interval = difference_interval_text("flips", row.difference)
     sentence = (
-        f"Replacing it changes the class of {value_text('flips', before)} of the predictions before, "
-        f"{value_text('flips', after)} after."
+        f"Replacing it changed the class of {before} of the predictions before, {after} after "
+        f"(interval of the difference {interval})."
     )
     aspect = replace(aspect, sentences=(*aspect.sentences, sentence))
-    if aspect.verdict != "better" or after <= before:
+    if aspect.verdict != "better" or verdict_of(row) != "higher":
         return aspect
     phrase = (
         "its probabilities change less when what is marked irrelevant is replaced, "
         "but its class changes more often"
     )
     return replace(aspect, verdict="mixed", phrase=phrase)
-
-
-def _class_changes(result: EvaluationResult) -> float:
-    """The share of predictions whose class changes when other images' content replaces the irrelevant region."""
-    for row in result.intervention_rows:
-        if (row.region, row.replacement) == ("irrelevant", REPLACEMENTS[0]):
-            return row.flips.value
-    return math.nan
 
 
 def figure_of(result: EvaluationResult, key: str) -> Figure:

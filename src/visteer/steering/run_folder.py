@@ -143,7 +143,7 @@ class RunFolder:
             yield
         except VisteerError as error:
             raise VisteerError(
-                f"{error}; the run cannot go on: delete {self.folder} and start it anew"
+                f"{error}; where a file is damaged the run cannot go on: delete {self.folder} and start it anew"
             ) from None
 
     def _write_description(self, description: Mapping[str, object]) -> None:

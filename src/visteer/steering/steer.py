@@ -24,8 +24,8 @@ from visteer.data.transforms import PairedTransform, TransformConfig
 from visteer.errors import VisteerError
 from visteer.machine import machine, versions
 from visteer.models import AttentionBranchOutputs, find_target_layer
-from visteer.models.target_layer import get_layer
-from visteer.models.weights import first_line
+from visteer.models.target_layer import layer_output
+from visteer.models.weights import first_line, load_tensors
 from visteer.steering.attention_losses import confidence_above_chance
 from visteer.steering.config import SteeringConfig, changed_settings
 from visteer.steering.dataset import SteeringBatch, SteeringDataset, irrelevant_cells
@@ -345,10 +345,10 @@ class _Loop:
         Raises:
             VisteerError: it is of another network.
         """
+        load_tensors(self.bare_model, state["model"], f"the network of {folder}")
         try:
-            self.bare_model.load_state_dict(state["model"])
             self.optimizer.load_state_dict(state["optimizer"])
-        except (RuntimeError, ValueError) as error:
+        except ValueError as error:  # such as other parameters that are trained
             raise VisteerError(f"{folder} was begun with another network: {first_line(error)}") from None
 
     def keep_best(self, folder: RunFolder | None, epoch: int) -> None:
@@ -451,18 +451,9 @@ def _check_layer(model: nn.Module, layer: str, data: SteeringDataset, *, moved_f
     Raises:
         VisteerError: its output has no height and width, or all up to it is frozen.
     """
-    outputs: list[object] = []
-    handle = get_layer(model, layer).register_forward_hook(
-        lambda _module, _inputs, output: outputs.append(output)
-    )
-    with handle, _flags_restored(model):
-        model.eval()(data.batch([0], next(model.parameters()).device).images)
-    shown = [output for output in outputs if isinstance(output, Tensor) and output.ndim == 4]
-    if not shown:
-        raise VisteerError(
-            f"{layer} gives no maps: take a layer that gives (images, channels, height, width)"
-        )
-    if moved_from_within and not any(output.requires_grad for output in shown):
+    images = data.batch([0], next(model.parameters()).device).images
+    output = layer_output(model, layer, images)
+    if moved_from_within and not output.requires_grad:
         raise VisteerError(
             f"nothing up to {layer}, the layer of the maps, is trained, so with constant_weights no map "
             "can be moved: freeze less"

@@ -16,6 +16,7 @@ from visteer.data.sample import Split
 from visteer.errors import VisteerError
 from visteer.evaluation import ComparedFigure, EvaluationResult, compare
 from visteer.evaluation.agreement import RatingSummary, summarise_ratings
+from visteer.evaluation.intervention import REPLACEMENTS, score_name
 from visteer.report import (
     GalleryRow,
     ReportContent,
@@ -103,6 +104,7 @@ def write_report(
         runs=tuple(_run_report(study, run, result) for run, result in zip(runs, results, strict=True)),
         facts={**_facts(study, data, split), "maps": _map_grids(study, runs, explained)},
         comparison=_comparison(results),
+        class_changes=_class_changes(results),
         gallery=gallery_rows(data, results, explained),
         gallery_score=WORST_FIRST,
         notes=_rating_notes(ratings),
@@ -250,6 +252,13 @@ def _comparison(results: Sequence[EvaluationResult]) -> tuple[ComparedFigure, ..
     return tuple(row for key, row in compare(before, after).rows.items() if key in shown)
 
 
+def _class_changes(results: Sequence[EvaluationResult]) -> ComparedFigure | None:
+    """How often the class changes with the irrelevant region: the last run against the first, if there are two."""
+    if len(results) < 2:
+        return None
+    return compare(results[0], results[-1]).rows.get(score_name("irrelevant", REPLACEMENTS[0], "flips"))
+
+
 def _facts(study: Study, data: SteeringDataset, split: Split) -> dict[str, str]:
     """What the report is about."""
     settings = study.settings
@@ -308,6 +317,8 @@ def _training_command(study: Study, run: str) -> str:
         named |= {"gamma": config.gamma, "irrelevant": config.irrelevant}
         named |= {} if start_from is None else {"from": start_from}
     usual = {**SteeringConfig().to_dict(), "select_by": None, "target_layer": study.settings.layer, **named}
+    if METHODS[config.method].loss is None:
+        usual["gamma"] = config.gamma  # of nothing
     words = ["visteer", "steer" if is_steered(config) else "train", _name(study)]
     for option, value in named.items():
         words += [f"--{option}", str(value)]

@@ -39,11 +39,11 @@ class BadFiles(VisteerError):
 
 @dataclass(frozen=True)
 class NewStudy:
-    """A study just made, what was noticed on the way, and the grid of its maps, where that is known."""
+    """A study just made, what was noticed on the way, and the grid of its maps."""
 
     study: Study
     problems: tuple[Problem, ...]
-    maps: MapGrid | None = None
+    maps: MapGrid
 
 
 @dataclass(frozen=True)
@@ -60,13 +60,16 @@ class MapGrid:
         return f"{self.rows} x {self.columns} cells at {self.layer}"
 
     @property
+    def coarse(self) -> bool:
+        """Whether to say `warning`."""
+        return min(self.rows, self.columns) < FEWEST_CELLS
+
+    @property
     def warning(self) -> str:
-        """What to say of maps too coarse to tell one part of an image from another; empty for others."""
-        if min(self.rows, self.columns) >= FEWEST_CELLS:
-            return ""
+        """What to say of maps that have few cells."""
         return (
-            f"maps have {self.text}: too few to tell one part of an image from another; "
-            "take a layer further inside the network (--layer), or larger images (--image-size)"
+            f"maps have {self.text} only: what is smaller than a cell cannot be told apart; "
+            "a layer further inside the network or larger images give more"
         )
 
 
@@ -117,20 +120,16 @@ def _check_names(folder: Path, settings: StudySettings) -> None:
             raise VisteerError(f"{show_name(str(path))} is not UTF-8; rename the folder or file") from None
 
 
-def _check_model(settings: StudySettings, classes: tuple[str, ...]) -> MapGrid | None:
+def _check_model(settings: StudySettings, classes: tuple[str, ...]) -> MapGrid:
     """Find out now, before hours of decoding, that there is no such model, layer or weights; downloads nothing.
 
-    Gives the grid of its maps; None where no layer with maps is known.
+    Gives the grid of its maps.
     """
     weights = "none" if settings.weights == "imagenet" else settings.weights
     with torch.random.fork_rng():
         model = build_classifier(settings.model, len(classes), weights, settings.image_size, classes)
-    try:
-        layer = settings.layer or find_target_layer(model)
-    except VisteerError:
-        return None
-    grid = map_grid(model, layer, settings.image_size)
-    return None if grid is None else MapGrid(layer, *grid)
+    layer = settings.layer or find_target_layer(model)
+    return MapGrid(layer, *map_grid(model, layer, settings.image_size))
 
 
 def _named(progress: Progress | None, what: str) -> Callable[[int, int], None] | None:
