@@ -157,7 +157,7 @@ def test_the_summary_says_how_many_runs_there_are_and_how_far_they_go():
     decoys = [decoy("without", 1, 0.6), decoy("clean", 1, 0.9)]
     costs = [cost("backbone.bn2", 1.07), cost("backbone.blocks.4", 1.5)]
     text = script.summary(decoys, results, [], costs)[1]
-    assert "Visteer brings back 75 (50 to 100) (2 runs), the published loss – (0 runs)" in text
+    assert "Visteer brings back 75 (lowest 50, highest 100) (2 runs), the published loss – (0 runs)" in text
     assert "with plain training, 60.0 % (1 seed)" in text
     assert (
         "takes 1.07 times a plain one with maps at `backbone.bn2`, 1.50 times with maps at `backbone.blocks.4`."

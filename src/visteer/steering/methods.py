@@ -215,7 +215,7 @@ _ALL = (
         "any",
         "1.1",
         20.0,
-        "Elbeialy et al. 2023",
+        "after Elbeialy et al. 2023",
         "grad-cam",
         _attention_mse,
     ),
