@@ -10,11 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from tests.cli.command_line import call
 from tests.cli.conftest import init_options
 from visteer.steering import SteeringConfig, SteeringDataset, SteeringRun
-from visteer.study import Study, runs_to_report
+from visteer.study import Study, load_run, runs_to_report
 from visteer.study.reporting import training_commands
 
 STEPS = (
@@ -218,6 +219,21 @@ def test_a_run_can_start_from_another(study):
     said = call("steer", study, "--from", "plain-1", "--epochs", 1, "--irrelevant", "none", "--json").json
     assert (said["run"], said["irrelevant"]) == ("steered-3", "none")
     assert json.loads((study / "runs/steered-3/run.json").read_text())["start_from"] == "plain-1"
+
+
+def test_a_classifier_can_be_seen_before_any_training(study):
+    """With no epochs it is a run like any other, with the weights that every training starts from."""
+    said = call("train", study, "--epochs", 0)
+    assert "the classifier as it is, not trained" in said.out
+    run = said.out.split()[1].rstrip(":")
+    tensors = load_run(Study(study), run).state_dict()
+    with torch.random.fork_rng():
+        torch.manual_seed(Study(study).settings.seed)
+        initial = Study(study).initial_model().state_dict()
+    assert all(torch.equal(tensors[name], value) for name, value in initial.items())
+    assert call("explain", study, "--run", run).code == 0
+    assert 0 <= call("evaluate", study, "--run", run, "--json").json["accuracy"]["value"] <= 1
+    assert call("report", study, run).code == 0
 
 
 @pytest.mark.parametrize("command", ["train", "steer"])

@@ -47,7 +47,7 @@ def hostile(tmp_path_factory) -> Path:
     made = call("init", study, "--images", root / "images", "--masks", root / "masks", *words)
     assert made.code == 0, made.err
     assert "\x1b" not in made.out + made.err
-    assert len(made.out.splitlines()) == 4
+    assert len(made.out.splitlines()) == 5
     return study
 
 

@@ -14,7 +14,7 @@ from visteer.steering import METHODS, SteeringConfig
     "change",
     [
         {"method": "magic"},
-        {"epochs": 0},
+        {"epochs": -1},
         {"attention_every": 0},
         {"gamma": -1.0},
         {"gamma": float("nan")},

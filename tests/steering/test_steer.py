@@ -19,6 +19,7 @@ from torch import nn
 
 from tests.steering.small_training import small_config, small_data, small_model
 from visteer.attribution import GradCAM, dead_maps
+from visteer.checkpoint import load_checkpoint
 from visteer.edits.map_edit import MapEdit
 from visteer.errors import VisteerError
 from visteer.steering import RunFolder, SteeringConfig, SteeringDataset, steer
@@ -258,6 +259,20 @@ def test_the_run_folder_tells_what_was_done(tmp_path):
         "model.safetensors",
         "run.json",
     ]
+
+
+def test_without_epochs_the_network_is_kept_as_it_is(tmp_path):
+    model = small_model()
+    before = weights_of(model)
+    run = steer(model, small_data(), small_config(epochs=0), lambda _: {"f2": 1.0}, folder=tmp_path / "run")
+    assert (run.best_epoch, run.history) == (0, ())
+    assert math.isnan(run.score)
+    assert torch.equal(weights_of(model), before)
+    kept = load_checkpoint(tmp_path / "run" / "model.safetensors", small_model()).model
+    assert torch.equal(weights_of(kept), before)
+    assert RunFolder(tmp_path / "run").describe()["state"] == "finished"
+    steer(model, small_data(), small_config(epochs=0))
+    assert torch.equal(weights_of(model), before)
 
 
 def test_a_folder_in_use_is_refused(tmp_path):

@@ -91,12 +91,14 @@ def init(
                 "skipped": len(skipped),
                 "notes": len(notes),
                 "maps": vars(made.maps),
+                "weights": made.weights,
             }
         )
         return
     show_notes(notes)
     say(f"{study}: {', '.join(f'{count} {split}' for split, count in counts.items())} images")
     say(f"classes: {', '.join(made.study.class_names)}")
+    say(f"weights: {made.weights}")
     say(f"maps: {made.maps.text}")
     suggest("train", study)
 

@@ -11,7 +11,6 @@ from visteer.cli.options import JsonOption, StudyArgument
 from visteer.cli.output import note
 from visteer.cli.train import run_training
 from visteer.cli.training_options import (
-    EpochsOption,
     PresetOption,
     ResumeOption,
     SeedOption,
@@ -48,7 +47,7 @@ def steer(
             "Default with another method or with --preset paper: none."
         ),
     ] = None,
-    epochs: EpochsOption = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the training images.", min=1)] = None,
     seed: SeedOption = None,
     preset: PresetOption = "default",
     change: SetOption = None,

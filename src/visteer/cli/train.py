@@ -45,6 +45,8 @@ def train(
 ) -> None:
     """Train the study's classifier plainly, by the prediction loss alone.
 
+    With --epochs 0 the classifier becomes a run as it is, to be seen and measured before any training.
+
     Example: visteer train my-study --epochs 10
     """
     if method not in PLAIN_METHODS:
@@ -97,5 +99,6 @@ def run_training(
         }
         print_json({**kept, "history": [dict(row) for row in result.history]})
         return
-    say(f"run {run}: kept epoch {result.best_epoch} of {len(result.history)}")
+    kept_epoch = f"kept epoch {result.best_epoch} of {len(result.history)}"
+    say(f"run {run}: {kept_epoch if config.epochs else 'the classifier as it is, not trained'}")
     suggest("evaluate", study.folder, "--run", run)

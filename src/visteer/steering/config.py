@@ -59,7 +59,8 @@ class SteeringConfig:
             them: "none"; "replace" fills them with a random colour; "transplant" pastes those of marked
             images onto all images, the labels kept.
         target_layer: dotted name of the layer that the maps are made at; None finds the last spatial stage.
-        epochs, batch_size: `batch_size` counts the images of one optimiser step over all processes.
+        epochs, batch_size: `batch_size` counts the images of one optimiser step over all processes. With 0 epochs the
+            network is kept as it is, so that a classifier can be seen and measured before any training.
         accumulate: the number of parts in which a batch passes through the model, to save memory.
         optimizer, learning_rate, momentum, weight_decay: `momentum` is used by "sgd" only.
         schedule: the learning rate's course after `warmup_epochs` of linear rise: "constant", "cosine" to
@@ -128,8 +129,9 @@ class SteeringConfig:
                 raise TypeError(f"{field.name} must be {_in_words(hints[field.name])}, not {value!r}")
         for name in ("epochs", "batch_size", "accumulate", "attention_every", "patience"):
             value = getattr(self, name)
-            if value is not None and not 1 <= value <= MAX_COUNT:
-                raise ValueError(f"{name} must be from 1 to {MAX_COUNT:,}, got {_shown(value)}")
+            least = 0 if name == "epochs" else 1
+            if value is not None and not least <= value <= MAX_COUNT:
+                raise ValueError(f"{name} must be from {least} to {MAX_COUNT:,}, got {_shown(value)}")
         for name in ("gamma", "learning_rate", "momentum", "weight_decay", "warmup_epochs"):
             if not 0 <= (value := getattr(self, name)) <= MAX_NUMBER:
                 raise ValueError(f"{name} must be a number from 0 to {MAX_NUMBER:g}, got {_shown(value)}")

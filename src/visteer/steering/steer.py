@@ -50,7 +50,7 @@ ResultT = TypeVar("ResultT")
 class SteeringRun:
     """What a run came to.
 
-    `history` has a row an epoch; `best_epoch` counts from 1; `score` is NaN without validation.
+    `history` has a row an epoch; `best_epoch` counts from 1, 0 where there was none; `score` is NaN without validation.
     """
 
     config: SteeringConfig
@@ -132,6 +132,8 @@ def steer(
         elif run_folder is not None:
             described = {**(facts or {}), **_description(data, config)}
             _agreed(accelerator, lambda: run_folder.start(described))
+        if not config.epochs:
+            loop.keep_best(run_folder, 0)
         while len(history) < config.epochs and not _gave_up(history, config, validate):
             started = time.monotonic()
             row = loop.run_epoch(len(history), on_step)

@@ -39,11 +39,12 @@ class BadFiles(VisteerError):
 
 @dataclass(frozen=True)
 class NewStudy:
-    """A study just made, what was noticed on the way, and the grid of its maps."""
+    """A study just made, what was noticed on the way, the grid of its maps, and in words where its weights are from."""
 
     study: Study
     problems: tuple[Problem, ...]
     maps: MapGrid
+    weights: str
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ def make_study(
         raise VisteerError(
             f"{settings.images} has one class only ({catalogue.classes[0]!r}); a classifier needs two"
         )
-    maps = _check_model(settings, catalogue.classes)
+    maps, weights = _check_model(settings, catalogue.classes)
     problems = check_files(catalogue, _named(progress, "checking files"))
     bad = tuple(problem for problem in problems if problem.severity == "error")
     if bad and on_bad == "stop":
@@ -107,7 +108,7 @@ def make_study(
     groups = find_duplicate_groups(catalogue.samples, progress=_named(progress, "finding near-duplicates"))
     splits = split_samples(catalogue.samples, groups, settings.seed)
     study = Study.create(folder, settings, catalogue, splits, groups, _named(progress, "decoding images"))
-    return NewStudy(study, problems, maps)
+    return NewStudy(study, problems, maps, weights)
 
 
 def _check_names(folder: Path, settings: StudySettings) -> None:
@@ -120,16 +121,18 @@ def _check_names(folder: Path, settings: StudySettings) -> None:
             raise VisteerError(f"{show_name(str(path))} is not UTF-8; rename the folder or file") from None
 
 
-def _check_model(settings: StudySettings, classes: tuple[str, ...]) -> MapGrid:
+def _check_model(settings: StudySettings, classes: tuple[str, ...]) -> tuple[MapGrid, str]:
     """Find out now, before hours of decoding, that there is no such model, layer or weights; downloads nothing.
 
-    Gives the grid of its maps.
+    Gives the grid of its maps, and where its weights are from.
     """
-    weights = "none" if settings.weights == "imagenet" else settings.weights
+    later = settings.weights == "imagenet"
+    weights = "none" if later else settings.weights
     with torch.random.fork_rng():
         model = build_classifier(settings.model, len(classes), weights, settings.image_size, classes)
     layer = settings.layer or find_target_layer(model)
-    return MapGrid(layer, *map_grid(model, layer, settings.image_size))
+    maps = MapGrid(layer, *map_grid(model, layer, settings.image_size))
+    return maps, "ImageNet weights, fetched when they are first needed" if later else model.origin
 
 
 def _named(progress: Progress | None, what: str) -> Callable[[int, int], None] | None:
