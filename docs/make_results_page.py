@@ -142,9 +142,9 @@ epochs, on Imagenette 3; else as in the benchmark `whole`; `visteer-weighed` is 
 
 The maps move onto the lesions here too, with both losses; the published one leaves a sixth of the maps of BUSI dead. On
 Imagenette, where three epochs must do for ten classes from nothing, the published loss costs 24 points of 51, `visteer`
-19, and the maps' energy does not move onto the object, though their hottest part does (IoU). Weighing leaves a loss of 5
-points that may be chance, and about half of the gain in IoU. `abn` uses no edits; its maps are those of its own branch.
-All runs are in float32.""",
+19, and the maps' energy does not move onto the object, though their hottest part does (IoU). Weighing leaves a loss of
+5 points that may be chance, and about half of the gain in IoU. `abn` uses no edits; its maps are those of its own
+branch. All runs are in float32.""",
 }
 """What the page says of each benchmark, in its order."""
 
