@@ -9,8 +9,10 @@ and `recipe_cost.py` in benchmarks/ write, and of each benchmark in benchmarks/r
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -29,6 +31,7 @@ from visteer.benchmark.table import (
     title_of,
     to_markdown,
 )
+from visteer.errors import VisteerError
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -172,6 +175,7 @@ ItemT = TypeVar("ItemT")
 
 def main() -> None:
     """Write the page and its pictures."""
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     PAGE.write_text(page(RESULTS), encoding="utf-8")
     for name, svg in pictures(RESULTS).items():
         (IMAGES / f"results-{name}.svg").write_text(svg, encoding="utf-8")
@@ -385,8 +389,18 @@ def without_interval(value: Value) -> Value:
 
 
 def read(folder: Path) -> list[Result]:
-    """All results in a folder, by name."""
-    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
+    """All results in a folder, by name.
+
+    Raises:
+        VisteerError: a file is no JSON.
+    """
+    results = []
+    for path in sorted(folder.glob("*.json")):
+        try:
+            results.append(json.loads(path.read_text(encoding="utf-8")))
+        except ValueError as error:
+            raise VisteerError(f"{path} is damaged ({error}); take it from the repository again") from None
+    return results
 
 
 def decoys(results: Sequence[Result]) -> list[str]:
@@ -579,4 +593,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except VisteerError as error:
+        sys.exit(f"make_results_page.py: {error}")

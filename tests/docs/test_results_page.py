@@ -12,6 +12,7 @@ from visteer.benchmark.differences import differences
 from visteer.benchmark.kept import kept_result
 from visteer.benchmark.planted import PlantedRun, planted_settings
 from visteer.benchmark.table import mean_over_seeds
+from visteer.errors import VisteerError
 from visteer.steering import SteeringConfig
 from visteer.steering.config import changed_settings
 
@@ -194,3 +195,9 @@ def test_the_readme_says_what_was_measured(data, title):
     interval = f"{gain.mean:+.3f} ({gain.mean - gain.half:.3f} to {gain.mean + gain.half:.3f})"
     line = f"| {title} | {change('accuracy')} | {interval} | {change('epg')} | {change('iou')} |"
     assert line in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_a_damaged_result_is_named(tmp_path):
+    (tmp_path / "a.json").write_text("{", encoding="utf-8")
+    with pytest.raises(VisteerError, match=r"a\.json is damaged"):
+        script.read(tmp_path)
