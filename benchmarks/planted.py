@@ -9,6 +9,7 @@ printed and, with --out, kept there; one that is there already is not run again.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import sys
 from pathlib import Path
@@ -19,7 +20,9 @@ from visteer.benchmark.planted import APPROACHES, PlantedRun, planted_settings, 
 from visteer.data.planted import PlantedMark
 from visteer.errors import VisteerError
 from visteer.steering import SteeringConfig
+from visteer.steering.run_folder import digest_data
 from visteer.study import Study
+from visteer.study.study import SPLITS
 
 
 def main() -> None:
@@ -43,7 +46,8 @@ def main() -> None:
     config = SteeringConfig.from_dict(settings).to_dict()
     del config["select_by"]  # by the edits of the study
     same = {key: getattr(study.settings, key) for key in ("model", "weights", "image_size")}
-    about = {"study": name, **same}
+    digests = [digest_data(study.dataset(split)) for split in SPLITS]
+    about = {"study": name, **same, "data": hashlib.sha256("".join(digests).encode()).hexdigest()}
     result = kept_result(path, config, {**run.about, **about}, lambda: {**about, **run_planted(study, run)})
     sys.stdout.write(json.dumps(result, indent=1) + "\n")
 

@@ -204,4 +204,6 @@ def _write(path: Path, content: bytes) -> None:
     try:
         write_bytes(path, content)
     except OSError as error:
-        raise VisteerError(f"cannot write {path}: {error.strerror or error}") from error
+        raise VisteerError(
+            f"cannot write {path}: {error.strerror or error}; mend that and try again"
+        ) from error

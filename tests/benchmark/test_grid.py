@@ -214,6 +214,28 @@ def test_an_id_that_was_given_to_another_cell_is_not_the_cells_run(spec_path: Pa
     assert second.run == first.run
     assert has_run(out, second)
     assert not has_run(out, first)
+    changed = spec_path.read_text(encoding="utf-8").replace("epochs = 1", "epochs = 2")
+    spec_path.write_text(changed, encoding="utf-8")
+    with pytest.raises(
+        VisteerError, match=rf"or delete \S*{cells[0].name}\.json$"
+    ):  # not the other cell's run
+        run_grid(spec_path, out)
+
+
+def test_a_cell_cut_short_before_its_edits_changed_starts_anew(spec_path: Path, tmp_path: Path):
+    text = spec_path.read_text(encoding="utf-8").replace("epochs = 1", "epochs = 2")
+    spec_path.write_text(text, encoding="utf-8")
+    out, spec = tmp_path / "out", read_spec(spec_path)
+    grid_module.prepare_studies(spec, out)
+    cell = next(cell for cell in spec.cells() if cell.approach == "proposed")
+    study = Study(out / "studies" / "blobs--tiny")
+    first = run_cell(spec, out, cell).run
+    folder = study.folder / "runs" / first
+    facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    (folder / "run.json").write_text(json.dumps({**facts, "data_digest": "of before"}), encoding="utf-8")
+    assert run_cell(spec, out, cell).run == first  # finished: it is what it is
+    (folder / "model.safetensors").unlink()
+    assert run_cell(spec, out, cell).run != first
 
 
 def test_a_damaged_state_says_what_to_delete(spec_path: Path, tmp_path: Path):

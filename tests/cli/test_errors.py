@@ -35,6 +35,10 @@ MISUSES = {
         "momentum must be a number, not 'much'",
     ),
     "setting's whole number": (("train", "STUDY", "--set", "patience=1.5"), "must be a whole number"),
+    "setting given twice": (
+        ("train", "STUDY", "--set", "freeze=a", "--set", "freeze=b"),
+        "--set freeze stands there twice",
+    ),
     "method by --set": (
         ("steer", "STUDY", "--set", "method=abn"),
         "method is not for --set: it has an option of its own, --method",
@@ -83,6 +87,10 @@ FAILURES = {
     "selection by a distance": (("train", "STUDY", "--set", "select_by=map_distance"), "map_distance"),
     "frozen": (("train", "STUDY", "--set", "freeze=no"), "the model has no module 'no'; there are backbone"),
     "all frozen": (("train", "STUDY", "--set", "freeze=backbone"), "freeze leaves nothing to train"),
+    "layer without maps": (
+        ("train", "STUDY", "--epochs", "0", "--set", "target_layer=backbone.fc"),
+        "backbone.fc gives no maps: take a layer that gives",
+    ),
     "layer": (("steer", "STUDY", "--set", "target_layer=no"), "has no layer 'no': did you mean"),
     "study taken": (("init", "STUDY", "--images", "IMAGES"), "holds a study already"),
     "images missing": (("init", "NEW", "--images", "NOWHERE"), "there is no folder"),

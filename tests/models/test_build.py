@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import importlib.util
+import math
 from pathlib import Path
 
 import numpy as np
@@ -303,3 +304,20 @@ def test_a_fresh_head_on_pretrained_features_starts_unsure():
         logits = model(torch.rand((4, 3, 64, 64)))
     assert logits.abs().max() < 1
     assert logits.std(dim=1).min() > 0
+
+
+def test_weights_without_a_head_get_a_fresh_one(tmp_path: Path) -> None:
+    tensors = build_classifier("test_resnet", 7, "none", 64).backbone.state_dict()
+    torch.save({key: value for key, value in tensors.items() if not key.startswith("fc.")}, tmp_path / "w.pt")
+    model = build_classifier("test_resnet", 3, str(tmp_path / "w.pt"), 64)
+    assert model.origin == f"{tmp_path / 'w.pt'}, with a fresh head of 3 classes, since it has none"
+    assert torch.equal(model.backbone.state_dict()["conv1.0.weight"], tensors["conv1.0.weight"])
+    assert model.backbone.fc.weight.abs().max() < 0.1
+
+
+def test_weights_that_are_not_finite_are_refused(tmp_path: Path) -> None:
+    tensors = build_classifier("test_resnet", 3, "none", 64).backbone.state_dict()
+    broken = torch.full_like(tensors["conv1.0.weight"], math.inf)
+    torch.save({**tensors, "conv1.0.weight": broken}, tmp_path / "w.pt")
+    with pytest.raises(VisteerError, match=r"w\.pt has values that are not finite in conv1\.0\.weight"):
+        build_classifier("test_resnet", 3, str(tmp_path / "w.pt"), 64)

@@ -109,3 +109,9 @@ def test_step_schedule_divides_by_ten_at_each_third():
 def test_gamma_schedule():
     assert SteeringConfig(epochs=4, gamma=8.0, gamma_schedule="constant").gamma_at(1) == 8.0
     assert SteeringConfig(epochs=4, gamma=8.0, gamma_schedule="linear").gamma_at(1) == 2.0
+
+
+def test_no_epochs_have_a_rate_and_a_factor_too():
+    config = SteeringConfig(epochs=0, method="hint")
+    assert config.learning_rate_at(0) == config.learning_rate
+    assert config.gamma_at(0) == 0

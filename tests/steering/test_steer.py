@@ -19,7 +19,7 @@ from torch import nn
 
 from tests.steering.small_training import small_config, small_data, small_model
 from visteer.attribution import GradCAM, dead_maps
-from visteer.checkpoint import load_checkpoint
+from visteer.checkpoint import load_checkpoint, load_training_state, save_training_state
 from visteer.edits.map_edit import MapEdit
 from visteer.errors import VisteerError
 from visteer.steering import RunFolder, SteeringConfig, SteeringDataset, steer
@@ -319,6 +319,15 @@ def test_a_damaged_or_other_run_is_not_resumed(tmp_path):
     refused(
         other, r"the network of .*run does not fit Sequential: of another shape: 2\.weight \(16, 8, 3, 3\)"
     )
+    state = load_training_state(tmp_path / "run" / "state.pt")
+    for lacking in ({}, {**state, "optimizer": {}}, {**state, "history": [{}]}, {**state, "history": []}):
+        save_training_state(tmp_path / "run" / "state.pt", lacking)
+        refused(small_model(), "state.pt is damaged: it lacks .*delete .*run and start it anew")
+    save_training_state(tmp_path / "run" / "state.pt", state)
+    best = tmp_path / "run" / "best.safetensors"
+    best.rename(best.with_suffix(".away"))
+    refused(small_model(), "best.safetensors is missing; .*delete .*run and start it anew")
+    best.with_suffix(".away").rename(best)
     (tmp_path / "run" / "state.pt").write_bytes(b"PK")
     refused(small_model(), "state.pt: it is damaged, .*delete .*run and start it anew")
     facts = json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8"))

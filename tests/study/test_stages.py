@@ -70,7 +70,7 @@ def test_the_layer_of_the_study_is_that_of_its_runs(made, tmp_path, settings):
         lambda: compare_runs(study, run, other, "test"),
         lambda: write_report(study, [run, other], "test", tmp_path / "report.html"),
     ):
-        with pytest.raises(VisteerError, match=r"different layers \(plain-1 at backbone.layer3, plain-2 at"):
+        with pytest.raises(VisteerError, match=r"different layers \(plain-1 at layer3, plain-2 at layer4"):
             compared()
 
 
@@ -274,3 +274,15 @@ def test_compare_pairs_the_same_images(trained):
 
 def test_the_train_split_can_be_shown_too(trained):
     assert len(explain_run(trained, "plain-1", "train").ids) == len(trained.ids("train"))
+
+
+def test_one_layer_under_several_names_is_one(trained):
+    """The last stage by default, and by its name in the network and in the classifier around it."""
+    runs = ["plain-1"]
+    for layer in ("layer4", "backbone.layer4"):
+        config = SteeringConfig.from_dict({**QUICK, "epochs": 0, "target_layer": layer})
+        runs.append(train_run(trained, config)[0])
+    stages.check_same_layer(trained, runs)
+    other, _ = train_run(trained, SteeringConfig.from_dict({**QUICK, "target_layer": "layer3"}))
+    with pytest.raises(VisteerError, match=rf"\(plain-1 at layer4, {other} at layer3\)"):
+        stages.check_same_layer(trained, ["plain-1", other])

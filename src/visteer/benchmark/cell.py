@@ -24,6 +24,7 @@ from visteer.errors import VisteerError
 from visteer.lifeline import end_with_input
 from visteer.steering import METHODS, RunFolder, SteeringConfig, SteeringDataset
 from visteer.steering.config import changed_settings
+from visteer.steering.run_folder import digest_data
 from visteer.study import (
     Study,
     TrainingData,
@@ -128,7 +129,7 @@ def run_cell(spec: BenchmarkSpec, out: Path, cell: Cell) -> CellRecord:
     if "select_by" not in given:
         config = replace(config, select_by=default_selection(data.validation, steered=is_steered(config)))
     started = time.monotonic()
-    run = _run_of(study, cell, config)
+    run = _run_of(study, cell, config, digest_data(data.training))
     before = sum(_epoch_seconds(study, run)) if run is not None else 0.0
     if run is None or not study.run_folder(run).finished:
         run, _ = train_run(study, config, data=data, resume=run, facts={"cell": cell.name})
@@ -182,10 +183,11 @@ def _has_boxes(study: Study) -> bool:
     return any(sample.boxes for sample in study.catalogue().samples)
 
 
-def _run_of(study: Study, cell: Cell, config: SteeringConfig) -> str | None:
+def _run_of(study: Study, cell: Cell, config: SteeringConfig, digest: str) -> str | None:
     """The run that was begun for `cell`, if any. One with other settings and no finished epoch is left aside.
 
-    So are those that do not say any more whose they are.
+    So are those that do not say any more whose they are, and unfinished ones whose training data had another `digest`:
+    people may have drawn since.
 
     Raises:
         VisteerError: it was begun with other settings.
@@ -202,9 +204,9 @@ def _run_of(study: Study, cell: Cell, config: SteeringConfig) -> str | None:
         # Without one the study's was taken; a run with an attention branch has none.
         if config.target_layer is None or METHODS[config.method].has_branch:
             changed.pop("target_layer", None)
-        if not changed:
+        if not changed and (study.run_folder(run).finished or facts.get("data_digest") == digest):
             return run
-        if study.run_folder(run).history():
+        if changed and study.run_folder(run).history():
             other = run
     if other is not None:
         raise VisteerError(

@@ -110,10 +110,14 @@ def _refuse_other_settings(spec: BenchmarkSpec, out: Path, records: Iterable[Cel
     for record in records:
         changed = spec.changes(record.cell, record.config) if record.state == "done" else {}
         for name, (then, now) in changed.items():
-            run = study_folder(out, record.cell) / "runs" / str(record.run)
+            run = (
+                f" and {study_folder(out, record.cell) / 'runs' / str(record.run)}"
+                if has_run(out, record)
+                else ""
+            )
             raise VisteerError(
                 f"{record.cell.name} was measured with {name} {then}, and the file says {now}; take another --out, "
-                f"or delete {record_path(out, record.cell)} and {run}"
+                f"or delete {record_path(out, record.cell)}{run}"
             )
 
 

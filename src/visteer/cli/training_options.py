@@ -42,7 +42,11 @@ def build_config(preset: str, named: dict[str, object], changes: list[str] | Non
     """
     try:
         given = {key: value for key, value in named.items() if value is not None}
-        changed = dict(_parsed(word) for word in changes or ())
+        parsed = [_parsed(word) for word in changes or ()]
+        changed = dict(parsed)
+        if len(changed) < len(parsed):
+            twice = next(name for name in changed if sum(name == other for other, _ in parsed) > 1)
+            raise ValueError(f"--set {twice} stands there twice; give all of it at once (a list: a,b)")
         for name in OPTIONS & set(changed):
             where = "" if name in named else " of visteer steer"
             raise ValueError(f"{name} is not for --set: it has an option of its own, --{name}{where}")

@@ -47,8 +47,8 @@ class WeightsFile:
 def read_weights(path: str | Path) -> WeightsFile:
     """The tensors of a `.safetensors` file, or of a `.pt` or `.pth` file with a state dict.
 
-    A `.pt` or `.pth` file holds a state dict or `{"state_dict": ...}`, and is read by torch's restricted
-    unpickler: a file that wants to run code is refused.
+    A `.pt` or `.pth` file holds a state dict, `{"state_dict": ...}` or `{"model": ...}`, and is read by torch's
+    restricted unpickler: a file that wants to run code is refused.
 
     Raises:
         VisteerError: the file is missing, damaged, of another kind, holds no state dict, wants to run code,
@@ -60,8 +60,9 @@ def read_weights(path: str | Path) -> WeightsFile:
     if path.suffix not in {".pt", ".pth"}:
         raise VisteerError(f"cannot read weights from {path}: the file must be .safetensors, .pt or .pth")
     content = read_pickled(path)
-    if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
-        content = content["state_dict"]
+    for key in ("state_dict", "model"):
+        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
+            content = content[key]
     if not isinstance(content, Mapping) or not content or not _is_state_dict(content):
         raise VisteerError(f'{path} holds no state dict: save model.state_dict() or {{"state_dict": ...}}')
     return WeightsFile(dict(content))
@@ -152,7 +153,8 @@ def _read_safetensors(path: Path) -> WeightsFile:
             # Copies, since the file's own tensors are mapped: they would change or vanish with the file.
             tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
     except OSError as error:
-        raise VisteerError(f"cannot read {path}: {error.strerror or error}") from error
+        reason = error.strerror or first_line(error).removesuffix(f": {path}")
+        raise VisteerError(f"cannot read {path}: {reason}") from error
     except SafetensorError as error:
         raise VisteerError(f"{path} is damaged or not a safetensors file: {first_line(error)}") from error
     if HEADER not in metadata:

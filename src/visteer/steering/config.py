@@ -201,7 +201,7 @@ class SteeringConfig:
         warmup = min(self.warmup_epochs, self.epochs / 2)
         if epoch < warmup:
             return self.learning_rate * (epoch + 1e-2) / (warmup + 1e-2)
-        done = (epoch - warmup) / (self.epochs - warmup)
+        done = (epoch - warmup) / max(self.epochs - warmup, 0.5)
         factor = {
             "constant": 1.0,
             "cosine": 0.5 * (1 + math.cos(math.pi * done)),
@@ -211,7 +211,7 @@ class SteeringConfig:
 
     def gamma_at(self, epoch: float) -> float:
         """The factor of the attention loss after `epoch` epochs."""
-        return self.gamma if self.gamma_schedule == "constant" else self.gamma * epoch / self.epochs
+        return self.gamma if self.gamma_schedule == "constant" else self.gamma * epoch / max(self.epochs, 1)
 
 
 def without_gone(values: Mapping[str, object]) -> dict[str, object]:

@@ -100,7 +100,8 @@ class RunFolder:
 
     def load_best(self, model: nn.Module) -> None:
         """Put the weights of the best epoch into `model`."""
-        load_checkpoint(self.model_path if self.finished else self._best, model)
+        with self._told_how_to_mend():
+            load_checkpoint(self.model_path if self.finished else self._best, model)
 
     def load_interrupted(self) -> Classifier | None:
         """The classifier that an unfinished run trains, with the best weights so far; None before the first epoch.
@@ -126,7 +127,17 @@ class RunFolder:
             VisteerError: the file is damaged.
         """
         with self._told_how_to_mend():
-            return load_training_state(self._state) if self._state.exists() else None
+            if not self._state.exists():
+                return None
+            state = load_training_state(self._state)
+            rows = state.get("history")
+            if not (isinstance(rows, list) and rows and all("epoch" in row for row in rows)) or not all(
+                state.get(part) for part in ("model", "optimizer")
+            ):
+                raise VisteerError(f"{self._state} is damaged: it lacks a part of a training's state")
+            if not self._best.exists():
+                raise VisteerError(f"{self._best} is missing")
+            return state
 
     def finish(self, facts: Mapping[str, object]) -> None:
         """Turn the best weights into the run's model and drop the state."""

@@ -350,7 +350,7 @@ class _Loop:
         load_tensors(self.bare_model, state["model"], f"the network of {folder}")
         try:
             self.optimizer.load_state_dict(state["optimizer"])
-        except ValueError as error:  # such as other parameters that are trained
+        except (ValueError, KeyError, TypeError) as error:  # such as other parameters that are trained
             raise VisteerError(f"{folder} was begun with another network: {first_line(error)}") from None
 
     def keep_best(self, folder: RunFolder | None, epoch: int) -> None:

@@ -26,7 +26,8 @@ from visteer.errors import VisteerError
 from visteer.evaluation import Comparison, EvaluationResult, compare, evaluate, load_result, save_result
 from visteer.evaluation.localisation import MAP_SCORES, REGION_THRESHOLD
 from visteer.models import Classifier, build_abn
-from visteer.models.target_layer import get_layer
+from visteer.models.build import create_backbone
+from visteer.models.target_layer import find_target_layer, map_grid
 from visteer.steering import METHODS, RunFolder, SteeringConfig, SteeringDataset, SteeringRun, steer
 from visteer.steering.irrelevant import donor_rows
 from visteer.steering.methods import check_method
@@ -380,7 +381,10 @@ def check_same_layer(study: Study, runs: Sequence[str]) -> None:
     Raises:
         VisteerError: they do, or there is no such run.
     """
-    layers = {run: run_config(study, run).target_layer or "the last stage" for run in runs}
+    layers = {run: (run_config(study, run).target_layer or "").removeprefix("backbone.") for run in runs}
+    if len(set(layers.values())) > 1 and "" in layers.values():
+        last = find_target_layer(create_backbone(study.settings.model, len(study.class_names)))
+        layers = {run: layer or last for run, layer in layers.items()}
     if len(set(layers.values())) > 1:
         where = ", ".join(f"{run} at {layer}" for run, layer in layers.items())
         raise VisteerError(
@@ -427,7 +431,7 @@ def _check_fit(config: SteeringConfig, model: nn.Module, training: SteeringDatas
     check_method(METHODS[config.method], model, training)
     modules = dict(model.named_modules())
     if config.target_layer is not None:
-        get_layer(model, config.target_layer)
+        map_grid(model, config.target_layer, training.image_size)
     if unknown := [name for name in config.freeze if name not in modules]:
         raise VisteerError(
             f"the model has no module {unknown[0]!r}; there are {', '.join(list(modules)[1:9])}, ..."
