@@ -19,7 +19,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
-from visteer.study import Study
+from visteer.study import Study, result_rows, runs_to_report
 
 IMAGES = Path(__file__).parent / "images"
 WINDOW = {"width": 1440, "height": 860}
@@ -63,15 +63,21 @@ def show_history(page: Page, study: Study) -> None:
 
 
 def show_rate(page: Page, _study: Study) -> None:
-    """A map to rate."""
+    """A map to rate, the first that shows something."""
     page.keyboard.press("r")
     page.get_by_role("button", name="Start").click()
     page.locator('.rate-main[aria-busy="false"] canvas').wait_for()
+    while page.get_by_text("zero everywhere").count():
+        page.get_by_role("button", name="Later").click()
+        page.wait_for_timeout(300)
+        page.locator('.rate-main[aria-busy="false"] canvas').wait_for()
 
 
-def show_compare(page: Page, _study: Study) -> None:
-    """Two runs on one image."""
-    page.keyboard.press("Shift+C")
+def show_compare(page: Page, study: Study) -> None:
+    """Two runs on the test image at the 90th percentile of the gain in IoU."""
+    first = result_rows(study, runs_to_report(study), "test")[0]
+    key = [sample.id for sample in study.samples].index(first.sample_id)
+    page.evaluate(f"location.hash = '#/compare/{key}'")
     page.locator(".divided canvas").first.wait_for()
 
 

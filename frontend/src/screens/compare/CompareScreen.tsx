@@ -135,7 +135,8 @@ export function CompareScreen({ imageKey, showHelp }: { imageKey: number; showHe
           <Figures comparison={both?.comparison ?? null} />
           <p class="quiet">
             <kbd>\</kbd> flips between before and after. Misalignment: 0 is best. EPG: the share of the map inside the
-            relevant region. IoU: the overlap of the hot half of the map with it. Both are best at 1.
+            relevant region. IoU: the overlap of the hot half of the map with it. Both are best at 1, and unmarked cells count
+            in neither.
           </p>
         </aside>
       )}
