@@ -56,14 +56,13 @@ with a cosine schedule over {epochs} epochs; last epoch, seeds {seeds}, 10,000 t
 trained without squares: what can be had. Published for 50 epochs: clean 89.1, no method 58.3, RRR with all marks 89.4.
 Rows have different seeds; a difference is over those that both have. Methods have one gamma each, not tuned here.
 
-Plain training follows the square, and no loss on maps changes that much: the published one (`proposed`), `hint`, `l1`,
-`ppce`, `energy`, `dice`, `gradia`, `res-g` and `rrr-g` (a few seeds or one) stay between 57 and 67 %;
-`distance-aware` with its gamma of 10 loses half of the accuracy anywhere.
-Transplanting marks takes the square away, alone (`transplant`) and with the loss on maps beside it (`visteer`, what
-visteer steer does), with marks on 55 of 55,000 images as with all; such networks are even a little better where
-squares are random than `clean`, which never saw one. `rrr` with marks on all images does it too (one seed),
-at roughly 2.5 times the computing; copies with random squares (`caipi`) do most of it. Marks in the wrong place take
-nothing away."""
+Plain training follows the square, and no loss on maps changes that much: the published one (`proposed`), `hint`,
+`l1`, `ppce`, `energy`, `dice`, `gradia`, `res-g` and `rrr-g` (a few seeds or one) stay between 57 and 67 %;
+`distance-aware` with its gamma of 10 is right on 48 %, whatever the square says. Transplanting marks takes the square
+away, alone (`transplant`) and with the loss on maps beside it (`visteer`, what visteer steer does), with marks on 55
+of 55,000 images as with all; such networks are even a little better where squares are random than `clean`, which
+never saw one. `rrr` with marks on all images does it too (one seed), at roughly 2.5 times the computing; copies with
+random squares (`caipi`) do most of it. Marks in the wrong place take nothing away."""
 DECOY_COMMAND = """\
 ```sh
 visteer benchmark decoy-fashion-ross --approach transplant --seed 1 --fraction 0.001 --out benchmarks/results/decoy
@@ -101,9 +100,9 @@ and since lesions are larger, a flat map has a high EPG too ([metrics.md](metric
 
 Against `clean`, plain training loses 14 to 43 points once the mark is random. With marks transplanted the accuracy is
 that of `clean` again, and the reliance on the mark falls by about nine tenths; the loss on maps beside it puts nearly
-all of the map on the lesion. Accuracy where marks agree falls too, as it should. The published loss (three seeds on each
-set) moves the maps from the mark to the lesion as well, and leaves most of the prediction on the mark: maps that look right
-are no proof. Calipers and patches are one or two seeds; a share above 100 % can be chance."""
+all of the map on the lesion. Accuracy where marks agree falls too, as it should. The published loss (three seeds on
+each set) moves the maps from the mark to the lesion as well, and leaves most of the prediction on the mark: maps that
+look right are no proof. Calipers and patches are one or two seeds; a share above 100 % can be chance."""
 PLANTED_COMMAND = """\
 ```sh
 visteer init busi --images ../shared/data/busi --layout busi --model tf_efficientnet_lite0 --weights offline \\
