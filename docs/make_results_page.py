@@ -61,7 +61,7 @@ Plain training follows the square, and no loss on maps changes that much: the pu
 `distance-aware` with its gamma of 10 is right on 48 %, whatever the square says. Transplanting marks takes the square
 away, alone (`transplant`) and with the loss on maps beside it (`visteer`, what visteer steer does), with marks on 55
 of 55,000 images as with all; such networks are even a little better where squares are random than `clean`, which
-never saw one. `rrr` with marks on all images does it too (one seed), at roughly 2.5 times the computing; copies with
+never saw one. `rrr` with marks on all images does it too (two seeds), at roughly 2.5 times the computing; copies with
 random squares (`caipi`) do most of it. Marks in the wrong place take nothing away."""
 DECOY_COMMAND = """\
 ```sh
