@@ -280,6 +280,12 @@ def summary(
     return ["## In short", "\n".join(lines)]
 
 
+def _with_fewer(row: Result) -> str:
+    """The time with maps in every fourth step, where it was measured."""
+    found = row["multiples"].get("both, maps in every fourth step")
+    return f" ({found[1]:.2f} with maps in every fourth step)" if found else ""
+
+
 def whole_summary(spec: BenchmarkSpec, records: Sequence[CellRecord]) -> str:
     """The published loss and Visteer's less plain training, and the one less the other."""
 
@@ -351,12 +357,6 @@ def grid_section(spec: BenchmarkSpec, records: Sequence[CellRecord]) -> list[str
 
 
 DECOY_ORDER = ("clean", "without", "visteer", "transplant", "rrr", "caipi", "proposed")
-
-
-def _with_fewer(row: Result) -> str:
-    """The time with maps in every fourth step, where it was measured."""
-    found = row["multiples"].get("both, maps in every fourth step")
-    return f" ({found[1]:.2f} with maps in every fourth step)" if found else ""
 
 
 def decoy_kinds(results: Sequence[Result]) -> dict[tuple[str, float, str], list[Result]]:

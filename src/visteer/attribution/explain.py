@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from visteer.attribution.grad_cam import GradCAM, target_columns
 from visteer.attribution.methods import CHANNEL_WEIGHTS, widen
 from visteer.models.abn import AttentionBranchOutputs, find_attention_branch
+from visteer.models.eval_mode import eval_mode
 from visteer.models.wrapping import unwrap_model
 
 # Methods on the pixels hold the graph of the whole network: so many images (or steps between images) at once.
@@ -127,16 +128,13 @@ def _read_attention(network: nn.Module, images: Tensor, targets: Tensor | None) 
 @contextmanager
 def _frozen_for_evaluation(network: nn.Module) -> Iterator[None]:
     """Eval mode, and no parameter asks for a gradient; as before afterwards, whatever happens."""
-    training = [module for module in network.modules() if module.training]
     trainable = [parameter for parameter in network.parameters() if parameter.requires_grad]
     try:
-        network.eval()
         for parameter in trainable:
             parameter.requires_grad_(False)
-        yield
+        with eval_mode(network):
+            yield
     finally:
-        for module in training:
-            module.training = True
         for parameter in trainable:
             parameter.requires_grad_(True)
 

@@ -44,6 +44,11 @@ def study_folder(out: Path, cell: Cell) -> Path:
     return out / "studies" / f"{cell.data}--{cell.model}"
 
 
+def run_folder(out: Path, record: CellRecord) -> Path:
+    """Where the run of `record` is, or was."""
+    return study_folder(out, record.cell) / "runs" / str(record.run)
+
+
 def has_run(out: Path, record: CellRecord) -> bool:
     """Whether `record` is done and its run is still there.
 
@@ -52,7 +57,7 @@ def has_run(out: Path, record: CellRecord) -> bool:
     if record.state != "done":
         return False
     try:
-        facts = RunFolder(study_folder(out, record.cell) / "runs" / str(record.run)).describe()
+        facts = RunFolder(run_folder(out, record)).describe()
     except VisteerError:
         return False
     return facts.get("cell") == record.cell.name
@@ -129,7 +134,7 @@ def run_cell(spec: BenchmarkSpec, out: Path, cell: Cell) -> CellRecord:
     if "select_by" not in given:
         config = replace(config, select_by=default_selection(data.validation, steered=is_steered(config)))
     started = time.monotonic()
-    run = _run_of(study, cell, config, digest_data(data.training))
+    run = _run_of(study, cell, config, data.training)
     before = sum(_epoch_seconds(study, run)) if run is not None else 0.0
     if run is None or not study.run_folder(run).finished:
         run, _ = train_run(study, config, data=data, resume=run, facts={"cell": cell.name})
@@ -183,11 +188,11 @@ def _has_boxes(study: Study) -> bool:
     return any(sample.boxes for sample in study.catalogue().samples)
 
 
-def _run_of(study: Study, cell: Cell, config: SteeringConfig, digest: str) -> str | None:
+def _run_of(study: Study, cell: Cell, config: SteeringConfig, training: SteeringDataset) -> str | None:
     """The run that was begun for `cell`, if any. One with other settings and no finished epoch is left aside.
 
-    So are those that do not say any more whose they are, and unfinished ones whose training data had another `digest`:
-    people may have drawn since.
+    So are those that do not say any more whose they are, and unfinished ones that were begun on other images or edits
+    than `training`: people may have drawn since.
 
     Raises:
         VisteerError: it was begun with other settings.
@@ -204,10 +209,12 @@ def _run_of(study: Study, cell: Cell, config: SteeringConfig, digest: str) -> st
         # Without one the study's was taken; a run with an attention branch has none.
         if config.target_layer is None or METHODS[config.method].has_branch:
             changed.pop("target_layer", None)
-        if not changed and (study.run_folder(run).finished or facts.get("data_digest") == digest):
-            return run
         if changed and study.run_folder(run).history():
             other = run
+        if not changed and (
+            study.run_folder(run).finished or facts.get("data_digest") == digest_data(training)
+        ):
+            return run
     if other is not None:
         raise VisteerError(
             f"{cell.name} was begun with other settings (run {other}); take another --out, or delete "

@@ -23,6 +23,7 @@ from visteer.data.decoys import (
 from visteer.edits.map_edit import MapEdit
 from visteer.models import Classifier, build_classifier
 from visteer.models.decoy_network import DECOY_NETWORK
+from visteer.models.eval_mode import eval_mode
 from visteer.steering import METHODS, SteeringConfig, SteeringDataset, steer
 from visteer.study import is_steered
 
@@ -162,16 +163,13 @@ def decoy_edits(marks: DecoyMarks, *, relevant: bool, everything_else: bool = Fa
 def accuracy(model: Classifier, images: DecoyImages) -> float:
     """The share of `images` that the model names right."""
     device = next(model.parameters()).device
-    was_training = model.training
-    model.eval()
     right = 0
-    with torch.inference_mode():
+    with torch.inference_mode(), eval_mode(model):
         for start in range(0, len(images), _EVALUATED_AT_ONCE):
             part = slice(start, start + _EVALUATED_AT_ONCE)
             pixels = torch.from_numpy(np.ascontiguousarray(images.images[part])).to(device).float().div(255)
             logits = model(pixels[:, None].expand(-1, 3, -1, -1))
             right += int((logits.argmax(1).cpu().numpy() == images.labels[part]).sum())
-    model.train(was_training)
     return right / len(images)
 
 

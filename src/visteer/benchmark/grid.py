@@ -21,7 +21,7 @@ from typing import Any, BinaryIO, Literal
 import torch
 
 from visteer.atomic import write_text
-from visteer.benchmark.cell import has_run, prepare_studies, study_folder
+from visteer.benchmark.cell import has_run, prepare_studies, run_folder, study_folder
 from visteer.benchmark.records import CellRecord, read_record, record_path, write_record
 from visteer.benchmark.spec import BenchmarkSpec, Cell, named_text, read_spec
 from visteer.errors import VisteerError
@@ -110,11 +110,7 @@ def _refuse_other_settings(spec: BenchmarkSpec, out: Path, records: Iterable[Cel
     for record in records:
         changed = spec.changes(record.cell, record.config) if record.state == "done" else {}
         for name, (then, now) in changed.items():
-            run = (
-                f" and {study_folder(out, record.cell) / 'runs' / str(record.run)}"
-                if has_run(out, record)
-                else ""
-            )
+            run = f" and {run_folder(out, record)}" if has_run(out, record) else ""
             raise VisteerError(
                 f"{record.cell.name} was measured with {name} {then}, and the file says {now}; take another --out, "
                 f"or delete {record_path(out, record.cell)}{run}"

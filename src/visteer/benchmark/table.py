@@ -276,13 +276,12 @@ def _published_texts(table: ResultTable, row: Row) -> list[str]:
 
 def _footnotes(table: ResultTable) -> list[str]:
     """What a reader must know beside the figures."""
-    counts = {len(row.seeds) for row in table.rows}
-    over = f"{min(counts)} to {max(counts)}" if len(counts) > 1 else f"{max(counts, default=0)}"
-    seeds = f"Mean over {over} seeds, ± half the 95 % interval (Student's)."
-    notes = [
-        f"{seeds if table.has_intervals else 'One seed each at most: no intervals over seeds.'} "
-        "Bold: the best of its data set, share and model, where all have the same seeds."
-    ]
+    seeds = "One seed each at most: no intervals over seeds."
+    if table.has_intervals:
+        counts = sorted({len(row.seeds) for row in table.rows})
+        over = " to ".join(str(count) for count in dict.fromkeys((counts[0], counts[-1])))
+        seeds = f"Mean over {over} seeds, ± half the 95 % interval (Student's)."
+    notes = [f"{seeds} Bold: the best of its data set, share and model, where all have the same seeds."]
     if any(row.published for row in table.rows):
         notes.append(f"Rows in italics or named so: {PUBLISHED_AS}; measured by others, on other splits.")
         shown = {

@@ -10,7 +10,6 @@ from visteer.cli.opening import open_study
 from visteer.cli.options import JsonOption, StudyArgument
 from visteer.cli.output import Epoch, note, print_json, progress_bar, say, suggest
 from visteer.cli.training_options import (
-    EpochsOption,
     PresetOption,
     ResumeOption,
     SeedOption,
@@ -36,7 +35,10 @@ def train(
     method: Annotated[
         str, typer.Option(help="none, or abn: give the classifier an attention branch (no edits needed).")
     ] = "none",
-    epochs: EpochsOption = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option(help="Passes over the training images; 0 takes the classifier as it is.", min=0),
+    ] = None,
     seed: SeedOption = None,
     preset: PresetOption = "default",
     change: SetOption = None,

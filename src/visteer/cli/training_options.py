@@ -9,10 +9,6 @@ import typer
 
 from visteer.steering import SteeringConfig
 
-EpochsOption = Annotated[
-    int | None,
-    typer.Option(help="Passes over the training images; 0 takes the classifier as it is.", min=0),
-]
 SeedOption = Annotated[int | None, typer.Option(help="Of everything random; default: the study's.")]
 PresetOption = Annotated[
     str,

@@ -18,6 +18,7 @@ from visteer.evaluation.intervention import Progress, intervene, rows_to_change
 from visteer.evaluation.localisation import IOU_SWEEP, MAP_SCORES, localisation_scores
 from visteer.evaluation.result import EvaluationResult, MapTargets, PerImage
 from visteer.evaluation.summary import summarise
+from visteer.models.eval_mode import eval_mode
 from visteer.steering.dataset import SteeringDataset
 
 
@@ -172,15 +173,12 @@ def _check_finite(values: Tensor, rows: NDArray[np.int64], data: SteeringDataset
 @contextmanager
 def _evaluating(model: nn.Module, device: torch.device | str) -> Iterator[None]:
     """Eval mode on `device`; every module's flag and the model's place are as before afterwards."""
-    training = [module for module in model.modules() if module.training]
     home = next((parameter.device for parameter in model.parameters()), torch.device(device))
     try:
-        model.eval().to(device)
-        yield
+        with eval_mode(model.to(device)):
+            yield
     finally:
         model.to(home)
-        for module in training:
-            module.training = True
 
 
 def _part_of(progress: Progress | None, before: int, total: int) -> Progress | None:

@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from visteer.errors import VisteerError
+from visteer.models.eval_mode import eval_mode
 
 if TYPE_CHECKING:
     from visteer.models.build import Classifier
@@ -242,15 +243,11 @@ def _at_stride_one(module: nn.Module) -> nn.Module:
 
 def _channels(stage: nn.Module, features: Tensor) -> int | None:
     """The channels that `stage` gives, or None if it cannot keep the size of the grid of `features`."""
-    training = [module for module in stage.modules() if module.training]
     try:
-        with torch.no_grad():
-            found = stage.eval()(features)
+        with torch.no_grad(), eval_mode(stage):
+            found = stage(features)
     except RuntimeError:
         return None
-    finally:
-        for module in training:
-            module.training = True
     return found.shape[1] if found.shape[2:] == features.shape[2:] else None
 
 
@@ -258,13 +255,7 @@ def _features_before(backbone: nn.Module, split: str, image_size: int) -> Tensor
     """What reaches the module `split` for one black image, by one pass in eval mode."""
     seen: list[Tensor] = []
     handle = backbone.get_submodule(split).register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
-    training = [module for module in backbone.modules() if module.training]
     device = next(backbone.parameters()).device
-    try:
-        with torch.no_grad():
-            backbone.eval()(torch.zeros(1, 3, image_size, image_size, device=device))
-    finally:
-        handle.remove()
-        for module in training:
-            module.training = True
+    with torch.no_grad(), handle, eval_mode(backbone):
+        backbone(torch.zeros(1, 3, image_size, image_size, device=device))
     return seen[-1]

@@ -228,27 +228,19 @@ def _load_backbone(backbone: nn.Module, tensors: Mapping[str, Tensor], source: s
     head = [key for key in expected if key.rpartition(".")[0] == layer]
     others = {key: tensor for key, tensor in tensors.items() if key not in head}
     comparable = all(key in tensors and tensors[key].shape[1:] == expected[key].shape[1:] for key in head)
-    if not any(key in tensors for key in head):
-        load_tensors(backbone, tensors, source, optional=head)
-        _check_finite(backbone, source)
-        _quieten(backbone.get_submodule(layer))
-        return f"{source}, with a fresh head of {len(expected[head[0]])} classes, since it has none"
-    if comparable and any(tensors[key].shape != expected[key].shape for key in head):
-        load_tensors(backbone, others, source, optional=head)
-        _check_finite(backbone, source)
-        _quieten(backbone.get_submodule(layer))
-        return f"{source}, with a fresh head of {len(expected[head[0]])} classes for {len(tensors[head[0]])}"
-    load_tensors(backbone, tensors, source)
-    _check_finite(backbone, source)
-    return source
-
-
-def _check_finite(backbone: nn.Module, source: str) -> None:
-    """Buffers that mask may be infinite; what is trained may not."""
+    without = not any(key in tensors for key in head)
+    fresh = without or (comparable and any(tensors[key].shape != expected[key].shape for key in head))
+    load_tensors(backbone, others if fresh else tensors, source, optional=head if fresh else ())
     if broken := [name for name, value in backbone.named_parameters() if not value.isfinite().all()]:
+        # Buffers that mask may be infinite; what is trained may not.
         raise VisteerError(
             f"{source} has values that are not finite in {broken[0]}: take a file that is whole"
         )
+    if not fresh:
+        return source
+    _quieten(backbone.get_submodule(layer))
+    why = ", since it has none" if without else f" for {len(tensors[head[0]])}"
+    return f"{source}, with a fresh head of {len(expected[head[0]])} classes{why}"
 
 
 def _quieten(head: nn.Module) -> None:

@@ -25,6 +25,7 @@ import torch
 from torch import Tensor, nn
 
 from visteer.errors import VisteerError
+from visteer.models.eval_mode import eval_mode
 
 # The module that defines the class -> names in the network, the first that is there and does something.
 _LAST_STAGE: dict[str, tuple[str, ...]] = {
@@ -154,14 +155,8 @@ def layer_output(model: nn.Module, layer: str, images: Tensor) -> Tensor:
         if isinstance(output, Tensor) and output.ndim == 4:
             outputs.append(output)
 
-    flags = [(module, module.training) for module in model.modules()]
-    handle = get_layer(model, layer).register_forward_hook(look)
-    try:
-        with handle:
-            model.eval()(images)
-    finally:
-        for module, training in flags:
-            module.training = training
+    with eval_mode(model), get_layer(model, layer).register_forward_hook(look):
+        model(images)
     if not outputs:
         raise VisteerError(
             f"{layer} gives no maps: take a layer that gives (images, channels, height, width)"

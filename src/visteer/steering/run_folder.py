@@ -130,10 +130,7 @@ class RunFolder:
             if not self._state.exists():
                 return None
             state = load_training_state(self._state)
-            rows = state.get("history")
-            if not (isinstance(rows, list) and rows and all("epoch" in row for row in rows)) or not all(
-                state.get(part) for part in ("model", "optimizer")
-            ):
+            if not _is_whole(state):
                 raise VisteerError(f"{self._state} is damaged: it lacks a part of a training's state")
             if not self._best.exists():
                 raise VisteerError(f"{self._best} is missing")
@@ -159,6 +156,13 @@ class RunFolder:
 
     def _write_description(self, description: Mapping[str, object]) -> None:
         write_text(self.folder / "run.json", json.dumps(description, indent=2) + "\n")
+
+
+def _is_whole(state: Mapping[str, object]) -> bool:
+    """Whether a stored state has all that a training goes on from."""
+    rows = state.get("history")
+    epochs = isinstance(rows, list) and bool(rows) and all("epoch" in row for row in rows)
+    return epochs and bool(state.get("model")) and bool(state.get("optimizer"))
 
 
 def digest_data(data: SteeringDataset) -> str:

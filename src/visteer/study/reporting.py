@@ -99,12 +99,13 @@ def write_report(
     data = study.dataset(split)
     ratings = run_ratings(study, runs, split)
     results = [_with_rating(result, ratings.get(run)) for run, result in zip(runs, results, strict=True)]
+    compared = compare(results[0], results[-1]).rows if len(results) > 1 else {}
     content = ReportContent(
         title=f"{study.folder.resolve().name}: {', '.join(runs)}",
         runs=tuple(_run_report(study, run, result) for run, result in zip(runs, results, strict=True)),
         facts={**_facts(study, data, split), "maps": _map_grids(study, runs, explained)},
-        comparison=_comparison(results),
-        class_changes=_class_changes(results),
+        comparison=_comparison(results[0], compared),
+        class_changes=compared.get(score_name("irrelevant", REPLACEMENTS[0], "flips")),
         gallery=gallery_rows(data, results, explained),
         gallery_score=WORST_FIRST,
         notes=_rating_notes(ratings),
@@ -243,20 +244,12 @@ def _rating_notes(ratings: Mapping[str, RatingSummary]) -> tuple[str, ...]:
     )
 
 
-def _comparison(results: Sequence[EvaluationResult]) -> tuple[ComparedFigure, ...]:
-    """The last run against the first, where there are two."""
-    if len(results) < 2:
-        return ()
-    before, after = results[0], results[-1]
+def _comparison(
+    before: EvaluationResult, compared: Mapping[str, ComparedFigure]
+) -> tuple[ComparedFigure, ...]:
+    """Of what was compared the figures that a report shows."""
     shown = {**before.figures, **before.maps, **before.interventions}
-    return tuple(row for key, row in compare(before, after).rows.items() if key in shown)
-
-
-def _class_changes(results: Sequence[EvaluationResult]) -> ComparedFigure | None:
-    """How often the class changes with the irrelevant region: the last run against the first, if there are two."""
-    if len(results) < 2:
-        return None
-    return compare(results[0], results[-1]).rows.get(score_name("irrelevant", REPLACEMENTS[0], "flips"))
+    return tuple(row for key, row in compared.items() if key in shown)
 
 
 def _facts(study: Study, data: SteeringDataset, split: Split) -> dict[str, str]:
